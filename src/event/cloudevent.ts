@@ -1,0 +1,166 @@
+/**
+ * The record of what happened, as CloudEvents 1.0.2 defines it, and the rules
+ * for its attributes. How an event looks on a wire is said in json.ts and
+ * http.ts; nothing here reads a clock.
+ *
+ * Layer 1. Rules: CloudEvents 1.0.2, "Context Attributes" and "Type System".
+ */
+import { BusbarError, quote } from '../errors.ts'
+
+/**
+ * Values that an extension attribute may have: strings, booleans and 32-bit
+ * integers. Binary, URI and timestamp travel as strings.
+ */
+export type ExtensionValue = string | number | boolean
+
+/** A CloudEvent as it comes over a wire, where `time` is optional. Frozen when this library made it. */
+export interface WireEvent<T = unknown> {
+  readonly specversion: '1.0'
+  readonly id: string
+  readonly source: string
+  readonly type: string
+  /** RFC 3339, as the publisher wrote it. */
+  readonly time?: string
+  readonly subject?: string
+  readonly datacontenttype?: string
+  readonly dataschema?: string
+  /** Bytes are a `Uint8Array`; absent and `null` are two things. */
+  readonly data?: T
+  /** Extension attributes are own properties beside the core ones. */
+  readonly [extension: string]: unknown
+}
+
+/** A frozen CloudEvent that went through a broker, which sees to it that there is a `time`. */
+export interface CloudEvent<T = unknown> extends WireEvent<T> {
+  /** RFC 3339; UTC with milliseconds unless the publisher gave another one. */
+  readonly time: string
+}
+
+/** The core attributes that a publisher may choose. `undefined` is the same as absent. */
+export interface EventAttributes {
+  readonly id?: string | undefined
+  readonly source?: string | undefined
+  readonly type?: string | undefined
+  readonly subject?: string | undefined
+  /** A `Date` becomes its ISO string; a string is kept as it is. */
+  readonly time?: string | Date | undefined
+  readonly datacontenttype?: string | undefined
+  readonly dataschema?: string | undefined
+}
+
+/** Attributes that obey the rules, as text. */
+export type CheckedAttributes = { readonly [Name in keyof EventAttributes]?: string }
+
+/** What an attribute has to be, in words that follow "is no", and the form of its text. */
+type Rule = readonly [kind: string, form: RegExp]
+
+const TIME =
+  /^(\d{4}-(?:0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01]))T((?:[01]\d|2[0-3]):[0-5]\d):([0-5]\d|60)(?:\.(\d+))?(Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/
+
+// RFC 3986: every % escapes; a scheme, or no colon before the first slash; [ and ] around an address only; path, query,
+// fragment. What a scheme makes of its authority (a port that is no number, say) is not looked at.
+const URI_REFERENCE =
+  /^(?!$|.*%(?![\da-f]{2}))(?:[a-z][a-z\d+.-]*:|(?![^/?#]*:))(?:\/\/[!$%-.\w:;=~@]*\[[\w.:]+](?=[:/?#]|$))?[!$%-;=@\w~]*(?:\?[!$%-;=?@\w~]*)?(?:#[!$%-;=?@\w~]*)?$/i
+
+// RFC 2046, with the blanks that HTTP allows: type/subtype, then parameters with a token or a quoted string, all ASCII.
+const MEDIA_TYPE =
+  /^[!#-'*+.^`|~\w-]+\/[!#-'*+.^`|~\w-]+(?: *; *[!#-'*+.^`|~\w-]+=(?:[!#-'*+.^`|~\w-]+|"(?:[ !#-[\]-~]|\\[ -~])*"))*$/
+
+/** Control characters, lone surrogates and noncharacters: what the type String leaves out. */
+const FORBIDDEN = /[\p{Cc}\p{Cs}\p{NChar}]/u
+
+const TEXT: Rule = ['printable text', /\S/]
+/** Its form is left to parseTime. */
+const TIMESTAMP: Rule = ['RFC 3339 time', /^/]
+const EXTENSION: Rule = ['printable text, boolean or 32-bit integer', /^/]
+
+/** The core attributes; everything else in an event is `data` or an extension. */
+const CORE: ReadonlyMap<string, Rule> = new Map<string, Rule>([
+  ['id', TEXT],
+  ['type', TEXT],
+  ['subject', TEXT],
+  ['time', TIMESTAMP],
+  ['source', ['URI-reference', URI_REFERENCE]],
+  // RFC 3986 4.3 has no fragment, but a schema inside a document is named by one and every SDK takes it.
+  ['dataschema', ['absolute URI', RegExp(`(?=[^/?#]+:)${URI_REFERENCE.source}`, 'i')]],
+  ['datacontenttype', ['media type', MEDIA_TYPE]],
+  ['specversion', ['1.0', /^1\.0$/]],
+])
+
+/** @throws {BusbarError} `ERR_EVENT_INVALID`, always: the attribute's name, its value and why, as `is missing` */
+export function refuse(attribute: string, value: unknown, why: string): never {
+  throw new BusbarError('ERR_EVENT_INVALID', `Invalid attribute ${quote(attribute)}: ${quote(value)} ${why}`, { attribute })
+}
+
+/**
+ * One attribute, core or extension: its name and its value.
+ *
+ * @throws {BusbarError} `ERR_EVENT_INVALID`
+ */
+export function checkAttribute(name: string, value: unknown): void {
+  const rule = CORE.get(name) ?? extensionRule(name)
+  const holds =
+    typeof value === 'string'
+      ? rule[1].test(value) && !FORBIDDEN.test(value) && (rule !== TIMESTAMP || parseTime(value) !== undefined)
+      : rule === EXTENSION && (typeof value === 'boolean' || (typeof value === 'number' && (value | 0) === value))
+  if (!holds) refuse(name, value, `is no ${rule[0]}`)
+}
+
+/** CloudEvents 1.0.2, "Naming Conventions": a-z and 0-9, and `data` is no attribute. */
+function extensionRule(name: string): Rule {
+  if (!/^(?!data$)[a-z\d]+$/.test(name)) refuse(name, name, 'is no attribute name')
+  return name === 'expirytime' ? TIMESTAMP : EXTENSION
+}
+
+/**
+ * A checked copy of the core attributes among the own properties of `given`;
+ * other properties are left out.
+ *
+ * @throws {BusbarError} `ERR_EVENT_INVALID`
+ */
+export function checkAttributes(given: EventAttributes): CheckedAttributes {
+  const checked: Record<string, string> = {}
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined || !CORE.has(name)) continue
+    // toJSON, because toISOString throws for a Date that is none.
+    const text: unknown = name === 'time' && value instanceof Date ? value.toJSON() : value
+    checkAttribute(name, text)
+    checked[name] = text as string // the rules of core attributes hold for strings only
+  }
+  return checked
+}
+
+/**
+ * A checked copy of extension attributes, own properties only; what is
+ * `undefined` is left out. Names longer than 20 characters are legal.
+ *
+ * @throws {BusbarError} `ERR_EVENT_INVALID`
+ */
+export function checkExtensions(
+  given: Readonly<Record<string, ExtensionValue | undefined>>,
+): Readonly<Record<string, ExtensionValue>> {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) refuse('extensions', given, 'is no object')
+  const present = Object.entries(given).filter(entry => entry[1] !== undefined)
+  for (const [name, value] of present) {
+    if (CORE.has(name)) refuse(name, value, 'is no extension')
+    checkAttribute(name, value)
+  }
+  return Object.fromEntries(present) as Record<string, ExtensionValue> // the undefined ones are filtered out
+}
+
+/**
+ * The moment that an RFC 3339 text names, in ms since 1970-01-01T00:00Z. What
+ * is finer than a millisecond is cut off. A leap second is legal at the end of
+ * a month in UTC and counts as the second after it.
+ *
+ * @returns undefined when `text` is not RFC 3339 or names a day that does not exist
+ */
+export function parseTime(text: string): number | undefined {
+  const match = TIME.exec(text.toUpperCase())
+  if (match === null) return undefined
+  const [, date, day, minute, second, fraction = '', zone] = match
+  // Of 30 February some engines make a day of March.
+  if (Number(day) > 28 && new Date(`${date}T00:00Z`).getUTCDate() !== Number(day)) return undefined
+  const ms = Date.parse(`${date}T${minute}${zone}`) + Number(second) * 1000 + Number(`${fraction}000`.slice(0, 3))
+  return second === '60' && !new Date(ms).toISOString().includes('-01T00:00:00') ? undefined : ms
+}

@@ -1,0 +1,54 @@
+/**
+ * The dead letter: the same event on another topic, with extension attributes
+ * that say where it came from and why it was given up.
+ *
+ * Layer 4.
+ */
+import type { CheckedAttributes, ExtensionValue } from './cloudevent.ts'
+import type { Envelope, Extras } from './envelope.ts'
+
+/** Why and after what a message was given up. */
+export interface DeadLetterFacts {
+  readonly reason: string
+  readonly deliveries: number
+  readonly error: unknown
+}
+
+const MAX_ERROR_LENGTH = 1024
+
+/** Characters that the CloudEvents type String leaves out (CloudEvents 1.0.2, Type System). */
+const FORBIDDEN = /[\p{Cc}\p{Cs}\p{NChar}]/gu
+
+/** The time to live is not carried over; the key is, so that order by key holds on the dead letter topic too. */
+export function deadLetterOf(event: Envelope, { reason, deliveries, error }: DeadLetterFacts): Extras {
+  const { specversion: _, data: __, expirytime: ___, ...attributes } = event.event
+  return {
+    attributes: {
+      // What an event carries besides its data are its checked attributes.
+      ...(attributes as CheckedAttributes & Record<string, ExtensionValue>),
+      deadlettertopic: event.topic,
+      deadletterreason: reason,
+      deadletterdeliveries: deliveries,
+      ...(error !== undefined && { deadlettererror: describeError(error) }),
+    },
+    key: event.key,
+    ttlMs: undefined,
+    delayMs: undefined,
+    expiresAt: undefined,
+    dueAt: undefined,
+    sequence: undefined,
+    hops: (event.extras?.hops ?? 0) + 1,
+  }
+}
+
+/** Name and message; never throws, whatever was thrown. */
+function describeError(error: unknown): string {
+  let text: string
+  try {
+    const { name, message } = error as Partial<Error> // anything can be thrown; properties of null throw here
+    text = typeof message === 'string' ? `${name}: ${message}` : String(error)
+  } catch {
+    text = 'an error that cannot be shown'
+  }
+  return text.slice(0, MAX_ERROR_LENGTH).replace(FORBIDDEN, ' ')
+}

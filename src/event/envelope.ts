@@ -1,0 +1,175 @@
+/**
+ * One accepted event inside the broker. Making a CloudEvent costs ten times as
+ * much as delivering it, so the attributes are kept as they came and put
+ * together when somebody reads them.
+ *
+ * An envelope is also the message of `qos: 0`: nothing can be settled there, so
+ * all handlers of an event can look at the same object, and publishing
+ * allocates nothing else.
+ *
+ * Layer 3.
+ */
+import type { Message } from '../delivery/message.ts'
+import type { CheckedAttributes, CloudEvent, ExtensionValue } from './cloudevent.ts'
+import type { Isolator } from './isolation.ts'
+
+/** Whoever receives a message: what the message asks it about. */
+export interface Recipient {
+  params(topic: string): readonly string[]
+  readonly signal: AbortSignal
+}
+
+/** What all events of one broker have in common. */
+export interface Origin {
+  readonly source: string
+  /** Random, so that ids are unique without asking anybody. */
+  readonly idPrefix: string
+  readonly load: Isolator['load']
+  /** Whose `qos: 0` handler is running, if one is. */
+  recipient: Recipient | undefined
+  /** Aborts when the broker closes. */
+  readonly signal: AbortSignal
+}
+
+/** A reading of the wall clock, shared by the events that were accepted at that moment. */
+export interface Stamp {
+  readonly wall: number
+  /** `wall` in RFC 3339, once somebody has asked. */
+  text: string | undefined
+}
+
+/** What most events do not have. */
+export interface Extras {
+  readonly attributes: CheckedAttributes & Readonly<Record<string, ExtensionValue>>
+  readonly key: string | undefined
+  readonly ttlMs: number | undefined
+  readonly delayMs: number | undefined
+  /** When it expires, and when it may be delivered, on the broker's clock; set at acceptance. */
+  expiresAt: number | undefined
+  dueAt: number | undefined
+  sequence: number | undefined
+  /** How many dead letter topics the event has gone through. */
+  readonly hops: number
+}
+
+const NO_PARAMS: readonly string[] = Object.freeze([])
+
+export class Envelope implements Message {
+  readonly topic: string
+  /** The data as the isolator stores it. */
+  readonly content: unknown
+  readonly origin: Origin
+  readonly extras: Extras | undefined
+  /** Number of the event in its broker, in the order of acceptance. */
+  serial: number
+  #stamp: Stamp
+  #event: CloudEvent | undefined
+  /** The only recipient, when there is just one and it shares the envelope with nobody. */
+  recipient: Recipient | undefined
+
+  constructor(topic: string, content: unknown, origin: Origin, extras: Extras | undefined, serial: number, stamp: Stamp) {
+    this.topic = topic
+    this.content = content
+    this.origin = origin
+    this.extras = extras
+    this.serial = serial
+    this.#stamp = stamp
+    this.#event = undefined
+    this.recipient = undefined
+  }
+
+  /** A publish that waited for room happens when it is accepted, not when it was called. */
+  restamp(serial: number, stamp: Stamp): void {
+    this.serial = serial
+    this.#stamp = stamp
+    this.#event = undefined
+  }
+
+  /** The wall clock at its acceptance. */
+  get wall(): number {
+    return this.#stamp.wall
+  }
+
+  get key(): string | undefined {
+    return this.extras?.key
+  }
+
+  get expiresAt(): number | undefined {
+    return this.extras?.expiresAt
+  }
+
+  get sequence(): number | undefined {
+    return this.extras?.sequence
+  }
+
+  get id(): string {
+    return this.extras?.attributes.id ?? this.origin.idPrefix + this.serial.toString(36)
+  }
+
+  get data(): unknown {
+    return this.origin.load === undefined ? this.content : this.event.data
+  }
+
+  get event(): CloudEvent {
+    return (this.#event ??= this.eventWith(this.load()))
+  }
+
+  /** The data of one delivery. */
+  load(): unknown {
+    return this.origin.load === undefined ? this.content : this.origin.load(this.content)
+  }
+
+  eventWith(data: unknown): CloudEvent {
+    const { extras, origin, topic } = this
+    const event: { [name: string]: unknown } = {
+      specversion: '1.0',
+      id: this.id,
+      source: origin.source,
+      type: topic,
+      time: timeText(this.#stamp),
+    }
+    if (extras !== undefined) {
+      Object.assign(event, extras.attributes)
+      if (extras.ttlMs !== undefined) event.expirytime = new Date(this.#stamp.wall + extras.ttlMs).toISOString()
+    }
+    if (data !== undefined) event.data = data
+    return Object.freeze(event) as unknown as CloudEvent // all required attributes are set above
+  }
+
+  get deliveryCount(): number {
+    return 1
+  }
+
+  get redelivered(): boolean {
+    return false
+  }
+
+  get params(): readonly string[] {
+    return this.recipient?.params(this.topic) ?? NO_PARAMS
+  }
+
+  /** Shared by all handlers of the event, so it is that of the handler which is running; after its first `await`, the broker's. */
+  get signal(): AbortSignal {
+    return (this.recipient ?? this.origin.recipient ?? this.origin).signal
+  }
+
+  ack(): boolean {
+    return false
+  }
+
+  nack(): boolean {
+    return false
+  }
+
+  drop(): boolean {
+    return false
+  }
+
+  extend(): boolean {
+    return false
+  }
+}
+
+function timeText(stamp: Stamp): string {
+  return (stamp.text ??= new Date(stamp.wall).toISOString())
+}
