@@ -1,0 +1,83 @@
+/**
+ * A first-in-first-out queue in one array whose length is a power of two, used
+ * in a circle: taking from the front moves nothing.
+ *
+ *        #head        #head + length
+ *          v            v
+ *   [ . .  a  b  c  d  .  . ]      index = (#head + i) & (capacity - 1)
+ *
+ * Layer 1.
+ */
+const SMALLEST = 8
+
+export class Ring<T> {
+  #slots: (T | undefined)[] = []
+  #head = 0
+  #length = 0
+
+  get length(): number {
+    return this.#length
+  }
+
+  /** The first item, without taking it. */
+  get first(): T | undefined {
+    return this.#slots[this.#head]
+  }
+
+  push(item: T): void {
+    if (this.#length === this.#slots.length) this.#resize(Math.max(SMALLEST, this.#length * 2))
+    this.#slots[(this.#head + this.#length++) & (this.#slots.length - 1)] = item
+  }
+
+  shift(): T | undefined {
+    if (this.#length === 0) return undefined
+    const item = this.#slots[this.#head]
+    this.#slots[this.#head] = undefined
+    this.#head = (this.#head + 1) & (this.#slots.length - 1)
+    // A burst must not pin its memory for ever; the gap to the growing size keeps a steady queue from copying.
+    if (--this.#length < this.#slots.length >> 3 && this.#slots.length > 1024) this.#resize(this.#slots.length >> 1)
+    return item
+  }
+
+  /** Puts `item` before all at the end that come after it; cheap when it belongs near the end. */
+  insert(item: T, comesAfter: (other: T, item: T) => boolean): void {
+    this.push(item)
+    const mask = this.#slots.length - 1
+    let index = this.#length - 1
+    for (; index > 0; index--) {
+      const other = this.#slots[(this.#head + index - 1) & mask] as T // within the length
+      if (!comesAfter(other, item)) break
+      this.#slots[(this.#head + index) & mask] = other
+    }
+    this.#slots[(this.#head + index) & mask] = item
+  }
+
+  /** Takes out whatever is not to be kept; the order of the rest stays. */
+  keep(wanted: (item: T) => boolean): void {
+    const kept = this.toArray().filter(wanted)
+    this.#length = kept.length
+    this.#slots = kept
+    this.#head = 0
+    let capacity = SMALLEST
+    while (capacity < kept.length) capacity *= 2
+    this.#resize(capacity)
+  }
+
+  clear(): void {
+    this.#slots = []
+    this.#head = this.#length = 0
+  }
+
+  toArray(): T[] {
+    const mask = this.#slots.length - 1
+    // All slots within the length are filled.
+    return Array.from({ length: this.#length }, (_, i) => this.#slots[(this.#head + i) & mask] as T)
+  }
+
+  #resize(capacity: number): void {
+    const items: (T | undefined)[] = this.#length === 0 ? [] : this.toArray()
+    items.length = capacity
+    this.#slots = items
+    this.#head = 0
+  }
+}

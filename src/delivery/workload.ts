@@ -1,0 +1,16 @@
+/**
+ * How much a broker has on its hands: the numbers behind `settled()`, `close()`
+ * and a manual clock's waiting. Counting is what makes them exact.
+ *
+ * Layer 1.
+ */
+export class Workload {
+  /** Messages queued, messages held by iterators, and handlers that have not returned (overdue ones do not count). */
+  busy = 0
+  /** Messages that wait for their time. */
+  delayed = 0
+  /** Messages that have a deadline of any kind. */
+  timed = 0
+  /** Grows whenever something moves. */
+  progress = 0
+}
