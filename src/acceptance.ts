@@ -1,0 +1,238 @@
+/**
+ * Publishing: an event is checked, stamped and offered to every queue that it
+ * matches, or to none of them.
+ *
+ * Layer 10.
+ */
+import type { Direct } from './delivery/direct.ts'
+import type { GivenUp, MessageQueue } from './delivery/queue.ts'
+import { BusbarError } from './errors.ts'
+import { checkAttributes, checkExtensions, parseTime } from './event/cloudevent.ts'
+import { deadLetterOf } from './event/dead-letter.ts'
+import { Envelope, type Extras, type Origin, type Stamp } from './event/envelope.ts'
+import type { Isolator } from './event/isolation.ts'
+import type { History } from './history.ts'
+import type { Hub } from './hub.ts'
+import type { Waiter } from './line.ts'
+import { checkPublish, type PublishOptions, refuseOption } from './options.ts'
+import type { Route, Router } from './router.ts'
+import type { Entry } from './delivery/entry.ts'
+
+/** What publishing needs of its broker. */
+export interface AcceptanceParts {
+  readonly hub: Hub
+  readonly router: Router
+  readonly origin: Origin
+  readonly store: Isolator['store']
+  readonly history: History | undefined
+}
+
+/** The last moment that a date can stand for. */
+const LAST_DATE_MS = 8.64e15
+
+const resolved: Promise<void> = Promise.resolve()
+
+export class Acceptance {
+  /** Events accepted, dead letters included. */
+  published = 0
+  /** Publishes that were rejected. */
+  refused = 0
+  /** Why nothing is accepted any more. */
+  closed: BusbarError | undefined
+  readonly #hub: Hub
+  readonly #router: Router
+  readonly #origin: Origin
+  readonly #store: Isolator['store']
+  readonly #history: History | undefined
+  #serial = 0
+  /** Of the latest event; shared by those of the same millisecond. */
+  #stamp: Stamp = { wall: Number.NaN, text: undefined }
+
+  constructor({ hub, router, origin, store, history }: AcceptanceParts) {
+    this.#hub = hub
+    this.#router = router
+    this.#origin = origin
+    this.#store = store
+    this.#history = history
+  }
+
+  /** See `Broker.publish`. */
+  publish(topic: string, data: unknown, options: PublishOptions | undefined): Promise<void> {
+    try {
+      if (this.closed !== undefined) throw this.closed
+      const route = this.#router.find(topic)
+      const extras = options === undefined ? this.#noExtras() : this.#readExtras(options)
+      const event = new Envelope(topic, this.#store(data), this.#origin, extras, ++this.#serial, this.#now())
+      // Most events of qos 0 need nothing else, and this path is what such a publish costs.
+      if (route.isDirect && extras === undefined && !this.#hub.observed) {
+        this.published++
+        this.#hub.dispatcher.dispatch(event, route.directs)
+        return resolved
+      }
+      const full = this.#enter(event, route, undefined)
+      return full === undefined ? resolved : this.#wait(event, full, options?.signal)
+    } catch (error) {
+      return this.#refuse(error, topic)
+    }
+  }
+
+  /** The message of `entry` goes to the dead letter topic of its queue; that never waits. */
+  readonly deadLetter = (queue: MessageQueue, entry: Entry, reason: GivenUp, error: unknown): void => {
+    const topic = queue.rules.deadLetterTopic
+    if (topic === undefined) return
+    const extras = deadLetterOf(entry.event, { reason, deliveries: entry.deliveryCount, error })
+    const event = new Envelope(topic, entry.event.content, this.#origin, extras, ++this.#serial, this.#now())
+    const route = this.#router.find(topic)
+    this.#commit(event, route, this.#wanted(route, event), true)
+  }
+
+  /** Whether a `where` lets the event through; one that throws does not. */
+  accepts({ where, filter }: Pick<Direct, 'where' | 'filter'>, event: Envelope): boolean {
+    if (where === undefined) return true
+    try {
+      return Boolean(where(event.event))
+    } catch (error) {
+      this.#hub.report(error, { kind: 'where', topic: event.topic, filter, event: event.event })
+      return false
+    }
+  }
+
+  /**
+   * Accepts an event if there is room.
+   * @param head the queue at the head of whose line the event has stood
+   * @returns the queue that it has to wait for
+   * @throws {BusbarError} `ERR_QUEUE_FULL`
+   */
+  #enter(event: Envelope, route: Route, head: MessageQueue | undefined): MessageQueue | undefined {
+    const queues = this.#wanted(route, event)
+    let full: MessageQueue | undefined
+    for (const queue of queues) {
+      if (!queue.isFull || (queue === head && queue.hasRoom)) continue
+      const { overflow } = queue.rules
+      if (overflow === 'reject') {
+        const { topic } = event
+        throw new BusbarError('ERR_QUEUE_FULL', `The queue of ${queue.filter} is full`, { topic, filter: queue.filter })
+      }
+      if (overflow === 'wait') full ??= queue
+    }
+    if (full === undefined) this.#commit(event, route, queues, false)
+    return full
+  }
+
+  #wanted({ queues, isSelective }: Route, event: Envelope): readonly MessageQueue[] {
+    return isSelective ? queues.filter(({ rules: { where }, filter }) => this.accepts({ where, filter }, event)) : queues
+  }
+
+  /** The moment of acceptance. @param isForced whether queues take it beyond their capacity */
+  #commit(event: Envelope, route: Route, queues: readonly MessageQueue[], isForced: boolean): void {
+    this.published++
+    const { extras } = event
+    if (extras !== undefined) this.#settleTimes(event, extras)
+    for (const queue of queues) if (!queue.isOver) admit(queue, event, isForced)
+    if (this.#hub.observed) this.#hub.tell('published', NOBODY, event, { deliveryCount: 0 })
+    if (route.directs.length > 0) this.#direct(event, route)
+  }
+
+  #settleTimes(event: Envelope, extras: Extras): void {
+    const now = this.#hub.now()
+    const { ttlMs, delayMs, attributes } = extras
+    const expiry = attributes.expirytime
+    if (ttlMs !== undefined) extras.expiresAt = now + ttlMs
+    // An absolute time is made relative once, so that a jump of the wall clock changes nothing later.
+    else if (expiry !== undefined) extras.expiresAt = now + (parseTime(String(expiry)) ?? Infinity) - event.wall
+    if (delayMs !== undefined && delayMs > 0) extras.dueAt = now + delayMs
+    extras.sequence = this.#history?.record(event)
+  }
+
+  /** `qos: 0`: called now, or kept until the event is due. */
+  #direct(event: Envelope, route: Route): void {
+    const targets = route.isSelective ? route.directs.filter((direct) => this.accepts(direct, event)) : route.directs
+    const { extras } = event
+    const isDue = extras === undefined || (extras.dueAt === undefined && !(Number(extras.expiresAt) <= this.#hub.now()))
+    if (isDue) this.#hub.dispatcher.dispatch(event, targets)
+    else for (const target of targets) this.#hub.laterOf(target).offer(event, extras.dueAt)
+  }
+
+  #wait(event: Envelope, full: MessageQueue, signal: AbortSignal | undefined): Promise<void> {
+    signal?.throwIfAborted()
+    const { line } = this.#hub
+    return handled(
+      new Promise((resolve, reject) => {
+        const refuse = (error: unknown): void => {
+          signal?.removeEventListener('abort', abort)
+          reject(this.#count(error, event.topic))
+        }
+        const abort = (): void => {
+          line.leave(waiter)
+          refuse(signal?.reason)
+        }
+        const attempt = (head: MessageQueue): MessageQueue | undefined => {
+          try {
+            event.restamp(++this.#serial, this.#now())
+            const next = this.#enter(event, this.#router.find(event.topic), head)
+            if (next !== undefined) return next
+            signal?.removeEventListener('abort', abort)
+            resolve()
+          } catch (error) {
+            refuse(error)
+          }
+          return undefined
+        }
+        const waiter: Waiter = { attempt, refuse }
+        signal?.addEventListener('abort', abort)
+        line.join(full, waiter)
+      }),
+    )
+  }
+
+  #refuse(error: unknown, topic: unknown): Promise<never> {
+    return handled(Promise.reject(this.#count(error, topic)))
+  }
+
+  #count(error: unknown, topic: unknown): unknown {
+    this.refused++
+    this.#hub.refused(error, topic)
+    return error
+  }
+
+  #now(): Stamp {
+    const wall = this.#hub.clock.wallTime()
+    if (wall !== this.#stamp.wall) this.#stamp = { wall, text: undefined }
+    return this.#stamp
+  }
+
+  #noExtras(): Extras | undefined {
+    return this.#history === undefined ? undefined : extrasOf({}, {})
+  }
+
+  #readExtras(options: PublishOptions): Extras {
+    const checked = checkPublish(options)
+    const { extensions, ttlMs = 0 } = checked
+    const attributes = { ...checkAttributes(checked), ...(extensions !== undefined && checkExtensions(extensions)) }
+    if (this.#hub.clock.wallTime() + ttlMs > LAST_DATE_MS) refuseOption('ttlMs', 'it ends after the last date there is')
+    return extrasOf(checked, attributes)
+  }
+}
+
+/** Whom the observation of a publish concerns. */
+const NOBODY = { filter: undefined }
+
+function extrasOf({ key, ttlMs, delayMs }: PublishOptions, attributes: Extras['attributes']): Extras {
+  return { attributes, key, ttlMs, delayMs, expiresAt: undefined, dueAt: undefined, sequence: undefined, hops: 0 }
+}
+
+/** One event into one queue that it matches. */
+export function admit(queue: MessageQueue, event: Envelope, isForced: boolean): void {
+  const { capacity, overflow } = queue.rules
+  const dueAt = event.extras?.dueAt
+  const mayDrop = overflow === 'dropOldest' || overflow === 'dropNewest'
+  if (isForced || !mayDrop || queue.size < capacity) queue.offer(event, dueAt)
+  else if (overflow === 'dropOldest') queue.offerInsteadOfOldest(event, dueAt)
+  else queue.overflow(event)
+}
+
+/** A promise that may be left alone: its rejection is counted, and never becomes unhandled. */
+function handled<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {})
+  return promise
+}

@@ -1,0 +1,155 @@
+/**
+ * Who is served next: queues that have something to deliver take turns, and the
+ * event loop gets its own. One microtask serves a whole burst of publishes.
+ *
+ * Layer 8.
+ */
+import type { Direct } from './delivery/direct.ts'
+import { OwnMessage } from './delivery/delivery.ts'
+import type { Message } from './delivery/message.ts'
+import type { MessageQueue } from './delivery/queue.ts'
+import { Ring } from './delivery/ring.ts'
+import { Turn } from './delivery/turn.ts'
+import type { Workload } from './delivery/workload.ts'
+import type { Envelope } from './event/envelope.ts'
+import type { Clock } from './time/clock.ts'
+
+/** How many messages a queue delivers before the next queue has its turn. */
+const BATCH = 32
+
+const resolved: Promise<void> = Promise.resolve()
+
+/** An event whose `qos: 0` handlers have to wait until those of an earlier event have been called. */
+interface Lined {
+  readonly event: Envelope
+  readonly targets: readonly Direct[]
+}
+
+export class Dispatcher {
+  readonly #clock: Clock
+  readonly #workload: Workload
+  readonly #turn: Turn
+  /** Queues that may have something to deliver, each once. */
+  readonly #ready = new Ring<MessageQueue>()
+  /** Whether `#drain` is on its way. */
+  #isScheduled = false
+  /** Whether `qos: 0` handlers are being called. */
+  #isDispatching = false
+  readonly #lined = new Ring<Lined>()
+
+  constructor(clock: Clock, workload: Workload) {
+    this.#clock = clock
+    this.#workload = workload
+    this.#turn = new Turn(() => clock.now())
+  }
+
+  /** Whether nothing more may be delivered before the event loop has turned. */
+  readonly mustYield = (): boolean => {
+    if (!this.#turn.spend()) return false
+    this.#schedule()
+    return true
+  }
+
+  /** The queue may have something to deliver. */
+  ready(queue: MessageQueue): void {
+    if (queue.isReady || queue.counts.queued === 0) return
+    queue.isReady = true
+    this.#ready.push(queue)
+    this.#schedule()
+  }
+
+  /** Calls `qos: 0` handlers; events published by them follow when all have been called, in order. */
+  dispatch(event: Envelope, targets: readonly Direct[]): void {
+    if (this.#isDispatching || this.#lined.length > 0) {
+      this.#line(event, targets)
+      return
+    }
+    const { origin } = event
+    this.#isDispatching = true
+    for (let i = 0; i < targets.length; i++) {
+      const target = targets[i] as Direct // within the length
+      origin.recipient = target
+      target.receive(messageFor(event, targets, target))
+    }
+    origin.recipient = undefined
+    if (this.#lined.length > 0) this.#advance()
+    this.#isDispatching = false
+  }
+
+  #line(event: Envelope, targets: readonly Direct[]): void {
+    for (const target of targets) target.line()
+    this.#workload.busy++
+    this.#lined.push({ event, targets })
+  }
+
+  /** Serves the events in line, as long as this turn of the event loop allows. */
+  #advance(): void {
+    while (this.#lined.length > 0) {
+      if (this.#turn.spend()) {
+        this.#schedule()
+        return
+      }
+      const { event, targets } = this.#lined.shift() as Lined // there is one
+      for (const target of targets) {
+        event.origin.recipient = target
+        target.receiveLined(messageFor(event, targets, target))
+      }
+      event.origin.recipient = undefined
+      this.#workload.busy--
+      this.#workload.progress++
+    }
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    if (this.#turn.isSpent) this.#clock.nextTurn(this.#resume)
+    else resolved.then(this.#drain)
+  }
+
+  readonly #resume = (): void => {
+    this.#turn.renew()
+    this.#drain()
+  }
+
+  readonly #drain = (): void => {
+    this.#isScheduled = false
+    if (this.#lined.length > 0) {
+      this.#isDispatching = true
+      this.#advance()
+      this.#isDispatching = false
+    }
+    while (!this.#turn.isSpent) {
+      const queue = this.#ready.shift()
+      if (queue === undefined) return
+      this.#serve(queue)
+    }
+    if (this.#ready.length > 0) this.#schedule()
+  }
+
+  /** Delivers from one queue; it stays marked as ready meanwhile, so that it is not lined up twice. */
+  #serve(queue: MessageQueue): void {
+    for (let i = 0; i < BATCH && !this.#turn.isSpent; i++) {
+      const consumer = queue.nextConsumer()
+      const entry = consumer === undefined ? undefined : queue.take(queue.hasDeadlines ? this.#clock.now() : 0)
+      if (consumer === undefined || entry === undefined) {
+        queue.isReady = false
+        return
+      }
+      consumer.deliver(entry)
+      this.#turn.spend()
+    }
+    this.#ready.push(queue)
+  }
+}
+
+/**
+ * Recipients of a literal filter can share the envelope, and one that is alone
+ * can have it for itself; the others get a message of their own.
+ */
+function messageFor(event: Envelope, targets: readonly Direct[], target: Direct): Message {
+  if (event.origin.load !== undefined) return new OwnMessage(event, target)
+  if (targets.length === 1) event.recipient = target
+  else if (!target.isLiteral) return new OwnMessage(event, target)
+  return event
+}

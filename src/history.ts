@@ -1,0 +1,58 @@
+/**
+ * The last events of each topic, numbered, for subscriptions that begin in the
+ * past. A topic that was published once is remembered for ever, because its
+ * numbers must not begin again.
+ *
+ * Layer 4.
+ */
+import { Ring } from './delivery/ring.ts'
+import type { Envelope } from './event/envelope.ts'
+
+interface Past {
+  /** The number of the latest event. */
+  last: number
+  readonly events: Ring<Envelope>
+}
+
+/** What a subscription begins with. */
+export interface Replay {
+  /** In the order of their acceptance. */
+  readonly events: readonly Envelope[]
+  /** How many of the events asked for are gone. */
+  readonly missing: number
+}
+
+export class History {
+  readonly #size: number
+  readonly #topics = new Map<string, Past>()
+
+  constructor(size: number) {
+    this.#size = size
+  }
+
+  /** @returns the event's number on its topic */
+  record(event: Envelope): number {
+    let past = this.#topics.get(event.topic)
+    if (past === undefined) this.#topics.set(event.topic, (past = { last: 0, events: new Ring() }))
+    past.events.push(event)
+    if (past.events.length > this.#size) past.events.shift()
+    return ++past.last
+  }
+
+  /**
+   * @param matches which topics are asked for
+   * @param sequence the first number asked for, undefined for whatever is there
+   */
+  replay(matches: (topic: string) => boolean, sequence: number | undefined): Replay {
+    const events: Envelope[] = []
+    let missing = 0
+    for (const [topic, past] of this.#topics) {
+      if (!matches(topic)) continue
+      const oldest = past.last - past.events.length + 1
+      const first = sequence ?? oldest
+      if (first < oldest) missing += oldest - first
+      events.push(...past.events.toArray().slice(Math.max(0, first - oldest)))
+    }
+    return { events: events.sort((a, b) => a.serial - b.serial), missing }
+  }
+}

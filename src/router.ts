@@ -1,0 +1,82 @@
+/**
+ * Which subscriptions match a topic: the trie, behind a cache that subscribing
+ * and unsubscribing keep true.
+ *
+ * Layer 8.
+ */
+import { Direct } from './delivery/direct.ts'
+import type { MessageQueue } from './delivery/queue.ts'
+import { TopicCache } from './topic/cache.ts'
+import type { Dialect } from './topic/dialect.ts'
+import { checkTopic, isWildcard } from './topic/topic.ts'
+import { TopicTrie } from './topic/trie.ts'
+
+/** The targets of one topic; never changed once made. */
+export interface Route {
+  readonly queues: readonly MessageQueue[]
+  readonly directs: readonly Direct[]
+  /** Whether some of them look at the event before they take it. */
+  readonly isSelective: boolean
+  /** Whether there is nothing else to do than to call handlers. */
+  readonly isDirect: boolean
+}
+
+export class Router {
+  readonly #dialect: Dialect
+  readonly #trie: TopicTrie<MessageQueue | Direct>
+  readonly #routes = new TopicCache<Route>()
+
+  constructor(dialect: Dialect) {
+    this.#dialect = dialect
+    this.#trie = new TopicTrie(dialect)
+  }
+
+  /** @throws {BusbarError} `ERR_TOPIC_INVALID` */
+  find(topic: string): Route {
+    // Only topics that were checked get into the cache.
+    return this.#routes.get(topic) ?? this.#search(topic)
+  }
+
+  /** @param target one that no filter leads to yet */
+  add(target: MessageQueue | Direct): void {
+    this.#trie.add(target.filter, target)
+    this.#forget(target.filter)
+  }
+
+  remove(target: MessageQueue | Direct): void {
+    if (this.#trie.remove(target.filter, target)) this.#forget(target.filter)
+  }
+
+  #search(topic: string): Route {
+    checkTopic(topic, this.#dialect)
+    const targets = this.#trie.match(topic)
+    const queues = targets.filter(isQueue)
+    const isChosen = targets.some(isSelective)
+    const route: Route = {
+      queues,
+      directs: targets.filter(isDirect),
+      isSelective: isChosen,
+      isDirect: queues.length === 0 && !isChosen,
+    }
+    this.#routes.set(topic, route)
+    return route
+  }
+
+  /** A literal filter concerns its own topic only. */
+  #forget(filter: string): void {
+    if (isWildcard(filter, this.#dialect)) this.#routes.clear()
+    else this.#routes.delete(filter)
+  }
+}
+
+function isDirect(target: MessageQueue | Direct): target is Direct {
+  return target instanceof Direct
+}
+
+function isQueue(target: MessageQueue | Direct): target is MessageQueue {
+  return !isDirect(target)
+}
+
+function isSelective(target: MessageQueue | Direct): boolean {
+  return (isDirect(target) ? target : target.rules).where !== undefined
+}

@@ -1,0 +1,166 @@
+/**
+ * One standing request, as its user holds it: counts, pausing, and the three
+ * ways to end. What differs between `qos` 0 and 1 is behind `Intake`.
+ *
+ * Layer 10.
+ */
+import type { Message } from './delivery/message.ts'
+import { BusbarError } from './errors.ts'
+import type { Counts, SubscriptionStats } from './stats.ts'
+
+/** How a subscription gets its messages. */
+export interface Intake {
+  readonly filter: string
+  readonly group: string | undefined
+  readonly counts: Counts
+  /** The one iterator, when there is no handler. */
+  readonly iterator: AsyncIterableIterator<unknown, undefined> | undefined
+  pause(isPaused: boolean): void
+  /**
+   * Takes no more. What runs may finish, or, when `abandons`, is not waited for.
+   * Idempotent.
+   */
+  end(reason: BusbarError, abandons: boolean): void
+  /** Matches no more. @param done called when nothing is left, maybe at once */
+  drain(done: () => void): void
+}
+
+/**
+ * A subscription; `M` is its message. As an async iterable (when it was made
+ * without a handler) asking for the next message acks the one before, and
+ * leaving the loop nacks what is not settled and unsubscribes.
+ */
+export class Subscription<M = Message> implements AsyncIterable<M, undefined>, AsyncDisposable {
+  readonly #intake: Intake
+  readonly #onEnd: () => void
+  readonly #signal: AbortSignal | undefined
+  #isOver = false
+  #closed: PromiseWithResolvers | undefined
+  #draining: Promise<void> | undefined
+
+  /** Made by `broker.subscribe()`. */
+  constructor(intake: Intake, signal: AbortSignal | undefined, onEnd: () => void) {
+    this.#intake = intake
+    this.#onEnd = onEnd
+    this.#signal = signal
+    signal?.addEventListener('abort', this.#abort)
+  }
+
+  get filter(): string {
+    return this.#intake.filter
+  }
+
+  get group(): string | undefined {
+    return this.#intake.group
+  }
+
+  /** Messages that wait for their turn. Members of a group share their counts. */
+  get queuedCount(): number {
+    return this.#intake.counts.queued
+  }
+
+  /** Messages that wait for their time. */
+  get delayedCount(): number {
+    return this.#intake.counts.delayed
+  }
+
+  /** Messages that are delivered and not settled. */
+  get inFlightCount(): number {
+    return this.#intake.counts.inFlight
+  }
+
+  /** Events that were missed: they found no room, or the history had lost them. */
+  get skippedCount(): number {
+    return this.#intake.counts.skipped
+  }
+
+  /** Also after the end. */
+  stats(): SubscriptionStats {
+    return { ...this.#intake.counts }
+  }
+
+  /** No new deliveries until `resume()`; capacity, ttl and ack waits go on. */
+  pause(): void {
+    this.#intake.pause(true)
+  }
+
+  resume(): void {
+    this.#intake.pause(false)
+  }
+
+  /** Resolves when the subscription has ended, whichever way. */
+  get closed(): Promise<void> {
+    this.#closed ??= withResolvers()
+    if (this.#isOver) this.#closed.resolve()
+    return this.#closed.promise
+  }
+
+  /**
+   * Ends now: what is queued and delayed is cancelled, no handler starts any
+   * more. Handlers that run may finish. Waits for nobody, so it may be awaited
+   * inside a handler.
+   */
+  unsubscribe(): Promise<void> {
+    this.end(closedError('unsubscribed'))
+    return this.closed
+  }
+
+  /** Matches no more, delivers what is queued and, when it is due, what is delayed; resolves when all that has ended. */
+  drain(): Promise<void> {
+    this.#draining ??= new Promise((resolve) => {
+      if (this.#isOver) resolve()
+      else {
+        this.#intake.drain(() => this.end(closedError('drained')))
+        void this.closed.then(resolve)
+      }
+    })
+    return this.#draining
+  }
+
+  /**
+   * The one iterator of this subscription.
+   * @throws {BusbarError} `ERR_OPTION_INVALID` when it has a handler
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<M, undefined> {
+    const { iterator } = this.#intake
+    if (iterator !== undefined) return iterator as AsyncIterableIterator<M, undefined> // M is what the broker delivers here
+    throw new BusbarError('ERR_OPTION_INVALID', 'A subscription with a handler has no iterator', { option: 'handler' })
+  }
+
+  /** As `unsubscribe()`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.unsubscribe()
+  }
+
+  /** @internal Ends the subscription. @param abandons whether what is in flight is cancelled, or goes back to its group */
+  end(reason: BusbarError, abandons = false): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#signal?.removeEventListener('abort', this.#abort)
+    this.#intake.end(reason, abandons)
+    this.#closed?.resolve()
+    this.#onEnd()
+  }
+
+  readonly #abort = (): void => {
+    this.end(closedError('aborted', this.#signal?.reason))
+  }
+}
+
+export function closedError(how: string, cause?: unknown): BusbarError {
+  return new BusbarError('ERR_CLOSED', `The subscription was ${how}`, cause === undefined ? {} : { cause })
+}
+
+interface PromiseWithResolvers {
+  readonly promise: Promise<void>
+  readonly resolve: () => void
+}
+
+/** `Promise.withResolvers`, which Node 20 does not have. */
+function withResolvers(): PromiseWithResolvers {
+  let resolve: () => void = () => {}
+  const promise = new Promise<void>((settle) => {
+    resolve = settle
+  })
+  return { promise, resolve }
+}
