@@ -206,7 +206,7 @@ export function checkPublish(options: PublishOptions): PublishOptions {
 export function checkBroker(options: BrokerOptions): BrokerOptions {
   const checked = checkEach(options, BROKER)
   if (checked.defaults !== undefined) checkEach(checked.defaults, SUBSCRIBE, 'defaults.')
-  if (checked.history !== undefined) checkEach(checked.history, new Map([['size', isCount]]), 'history.')
+  if (checked.history !== undefined) checkHistory(checked.history)
   return checked
 }
 
@@ -222,6 +222,11 @@ export function checkOnce(options: Pick<SubscribeOptions, 'where' | 'signal'>): 
 
 export function checkClose<T extends { readonly graceMs?: number }>(options: T): T {
   return checkEach(options, new Map([['graceMs', isDurationOrInfinity]]))
+}
+
+function checkHistory(history: object): void {
+  const { size } = checkEach<{ size?: unknown }>(history, new Map([['size', isCount]]), 'history.')
+  if (size === undefined) refuseOption('history.size', 'it is missing')
 }
 
 /** What a subscription asks for, with all defaults filled in. */

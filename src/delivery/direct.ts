@@ -139,10 +139,12 @@ export class Direct implements Consumer, Recipient {
       if (result === undefined || !isThenable(result)) {
         counts.inFlight--
         this.#end(message, 'acked', undefined)
+        this.watch?.()
         return
       }
     } catch (error) {
       this.#settle(message, true, error)
+      this.watch?.()
       return
     }
     this.#host.workload.busy++

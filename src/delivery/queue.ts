@@ -381,7 +381,7 @@ export class MessageQueue implements Timed {
 
   #end(entry: Entry, end: End, error?: unknown): void {
     this.#dropDeadline(entry)
-    this.#holding.delete(entry)
+    if (this.#holding.delete(entry)) this.#host.ready(this)
     const from = entry.state
     this.#count(entry, 'ended', from)
     this.counts[end]++

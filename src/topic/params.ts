@@ -11,7 +11,7 @@ const none: readonly string[] = Object.freeze([])
 
 /** Whether a subscription to `filter` gets what is published under `topic`. */
 export function matches(filter: string, topic: string, dialect: Dialect): boolean {
-  return filter === topic || layRuns(filter, topic) || lay(filter, topic, rulesOf[dialect])
+  return filter === topic || lay(filter, topic, rulesOf[dialect])
 }
 
 /**
@@ -87,17 +87,4 @@ function levelEnd(text: string, from: number, separator: number): number {
   let end = from
   while (end < text.length && text.charCodeAt(end) !== separator) end++
   return end
-}
-
-function layRuns(filter: string, topic: string): boolean {
-  let f = 0
-  let t = 0
-  for (;;) {
-    const wildcard = filter.indexOf('+', f)
-    if (wildcard < 0) return topic.length - t === filter.length - f && topic.endsWith(filter.slice(f))
-    if (!topic.startsWith(filter.slice(f, wildcard), t)) return false
-    t = topic.indexOf('/', t + wildcard - f)
-    if (t < 0) t = topic.length
-    f = wildcard + 1
-  }
 }

@@ -5,16 +5,16 @@
  * next, not which: a literal, a single-level wildcard, or a multi-level
  * wildcard with so many levels behind it. `a/+/c`, `b/+/d` and a thousand like
  * them share one path, `literal, single, literal`; a program has many filters
- * but few shapes. A topic walks all paths that have room for it, once each.
- * On the way it folds the levels that it has where the shape has literals into
- * a hash, and at the end looks up the filters with that hash:
+ * but few shapes. A topic walks all paths that have room for it, through each
+ * shape once. On the way it folds the levels that lie on literals into a hash,
+ * and at the end looks up the filters with that hash:
  *
- *     a/b/c ──▶ shapes ──▶ hash(a, +, c), hash(a, b, #) … ──▶ sieve ──▶ entries ──▶ matches?
+ *     a/b/c ──▶ shapes ──▶ hash(a, +, c), hash(a, b, #) … ──▶ sieve ──▶ entries ──▶ compared
  *
- * Most hashes lead nowhere, so a sieve of a few bits a filter, small enough to
+ * Most hashes lead nowhere, so a sieve of a few bytes a filter, small enough to
  * stay near the processor, stops them. A hash proves nothing, so every filter
- * found is laid upon the topic before it counts: what comes before only has to
- * let no match slip through.
+ * found is compared with the topic: what comes before only has to let no match
+ * slip through.
  *
  * Layer 1.
  */
@@ -26,7 +26,7 @@ const LITERAL = 0
 const SINGLE = 1
 const MULTI = 2
 
-/** Where a hash begins (FNV-1a). */
+/** The hash of no units (FNV-1a). */
 const SEED = 0x811c9dc5 | 0
 
 /** A word has 32 bits, so at most one hash in sixteen passes the sieve that should not. */
@@ -47,32 +47,39 @@ interface Entry<T> {
   readonly target: T
   /** Grows with every `add`. */
   readonly order: number
-  /** The entries before and after it with the same hash; nearly always they have the same filter. */
-  before: Entry<T> | undefined
-  after: Entry<T> | undefined
+  /** The next older and the next newer entry with the same hash; nearly always the filter is the same too. */
+  older: Entry<T> | undefined
+  newer: Entry<T> | undefined
+}
+
+/** The way of a filter from the root, and the hash that a topic has at its end if they match. */
+interface Path {
+  readonly edges: readonly number[]
+  readonly hash: number
 }
 
 /**
  * Targets by filter. Filters and topics have been checked, and no target is
- * under two filters at a time.
+ * under two filters at a time, nor twice under one.
  */
 export class TopicTrie<T> {
   readonly #dialect: Dialect
   readonly #rules: Rules
   readonly #root: Shape = newShape()
   /** The newest entry of each hash. */
-  readonly #entries = new Map<number, Entry<T>>()
-  /** The other entries, by target. */
+  readonly #newest = new Map<number, Entry<T>>()
+  /** All other entries, by target. */
   readonly #others = new Map<T, Entry<T>>()
-  /** One bit set for each hash in `#entries`, and for those removed since it was made. */
+  /** One bit set for each hash in `#newest`, and for those removed since it was made. */
   #sieve = new Int32Array(1)
   /** Bits set in `#sieve`, at most. */
   #marks = 0
-  /** Hashes of the levels of the text at hand; kept to spare an array each time. */
+  /** The text at hand, by unit, and its levels, by hash. Here, like `#reached`, to spare an allocation. */
+  #units = new Uint16Array(128)
   readonly #levels: number[] = []
-  /** Hashes that the topic at hand has reached and the sieve has passed. */
-  #reached: number[] = []
-  #count = 0
+  /** The hashes that the topic at hand has reached and the sieve has let pass: the first `#reachedCount`. */
+  readonly #reached: number[] = []
+  #reachedCount = 0
   #order = 0
   #shapes = 0
 
@@ -86,9 +93,9 @@ export class TopicTrie<T> {
     return this.#root.uses
   }
 
-  /** What is kept for them, in nodes, hashes and words of the sieve; hardly anything when there are none. */
+  /** Shapes but for the root, entries, and words of the sieve beyond the first 64; 0 when nothing is held. */
   get nodeCount(): number {
-    return this.#shapes + this.#entries.size
+    return this.#shapes + this.#newest.size + this.#others.size + Math.max(0, this.#sieve.length - 64)
   }
 
   add(filter: string, target: T): void {
@@ -114,7 +121,7 @@ export class TopicTrie<T> {
     let shape = this.#root
     shape.uses--
     for (const edge of edges) {
-      // Every target has its whole path.
+      // `add` laid the whole path, and it stays until its last target goes.
       const next = shape.edges[edge]!
       if (--next.uses === 0) {
         shape.edges[edge] = undefined
@@ -127,27 +134,17 @@ export class TopicTrie<T> {
 
   /** @returns the targets whose filters match, in the order in which they were added */
   match(topic: string): readonly T[] {
-    this.#count = 0
+    this.#reachedCount = 0
     this.#walk(this.#root, 0, 0, this.#read(topic))
-    let found: Entry<T>[] | undefined
-    for (let i = 0; i < this.#count; i++) {
-      const newest = this.#entries.get(this.#reached[i]!)
-      if (newest !== undefined) found = this.#prove(newest, topic, found)
+    const found: Entry<T>[] = []
+    for (let i = 0; i < this.#reachedCount; i++) {
+      const newest = this.#newest.get(this.#reached[i]!)
+      if (newest !== undefined) this.#collect(newest, topic, found)
     }
-    return found === undefined ? none : targetsOf(inOrder(found))
+    return found.length === 0 ? none : targetsOf(inOrder(found))
   }
 
-  #prove(newest: Entry<T>, topic: string, found: Entry<T>[] | undefined): Entry<T>[] | undefined {
-      let { filter } = newest
-      let hit = matches(filter, topic, this.#dialect)
-      for (let entry: Entry<T> | undefined = newest; entry !== undefined; entry = entry.before) {
-        if (entry.filter !== filter) hit = matches((filter = entry.filter), topic, this.#dialect)
-        if (hit) { if (found === undefined) found = [entry]; else found.push(entry) }
-      }
-      return found
-  }
-
-  /** Follows all paths on from `shape`, the levels before `level` being behind it, folded into `hash`. */
+  /** Follows all paths on from `shape`; the levels before `level`, of `count`, are folded into `hash`. */
   #walk(shape: Shape, level: number, hash: number, count: number): void {
     for (;;) {
       const { edges } = shape
@@ -157,7 +154,8 @@ export class TopicTrie<T> {
         if (next !== undefined && level <= behind) this.#walk(next, behind, fold(hash, edge), count)
       }
       if (level === count) {
-        if (isMarked(this.#sieve, hash >> 1)) this.#reached[this.#count++] = hash >> 1
+        // Engines keep integers of 31 bits without a heap object.
+        if (isMarked(this.#sieve, hash >> 1)) this.#reached[this.#reachedCount++] = hash >> 1
         return
       }
       const single = edges[SINGLE]
@@ -169,50 +167,80 @@ export class TopicTrie<T> {
     }
   }
 
+  /** Adds those to `found` whose filters do match. */
+  #collect(newest: Entry<T>, topic: string, found: Entry<T>[]): void {
+    let { filter } = newest
+    let hit = this.#fits(filter, topic)
+    for (let entry: Entry<T> | undefined = newest; entry !== undefined; entry = entry.older) {
+      if (entry.filter !== filter) hit = this.#fits((filter = entry.filter), topic)
+      if (hit) found.push(entry)
+    }
+  }
+
+  /** As `matches`, but faster, for `#units` has the topic. */
+  #fits(filter: string, topic: string): boolean {
+    if (filter === topic) return true
+    const { separator, single, multi, least, multis, hidden } = this.#rules
+    if (multis > 1) return matches(filter, topic, this.#dialect)
+    const units = this.#units
+    const end = topic.length
+    const last = filter.length - 1
+    if (units[0] === hidden && filter.charCodeAt(0) !== hidden) return false
+    let t = 0
+    for (let f = 0; f <= last; f++) {
+      const unit = filter.charCodeAt(f)
+      if (unit === multi && f === last) return t + least <= end
+      if (unit === single) while (t < end && units[t] !== separator) t++
+      else if (t < end && unit === units[t]) t++
+      // `a/#` matches `a`.
+      else return t === end && unit === separator && f + 1 === last && least === 0 && filter.charCodeAt(last) === multi
+    }
+    return t === end
+  }
+
   #enter(hash: number, filter: string, target: T): void {
-    const before = this.#entries.get(hash)
-    // One string for all of them: then comparing filters is comparing addresses.
-    const text = before?.filter === filter ? before.filter : filter
-    const entry: Entry<T> = { filter: text, target, order: this.#order++, before, after: undefined }
-    this.#entries.set(hash, entry)
-    if (before !== undefined) {
-      before.after = entry
-      this.#others.set(before.target, before)
+    const older = this.#newest.get(hash)
+    // One string for all of them: to compare their filters is to compare addresses.
+    const same = older?.filter === filter ? older.filter : filter
+    const entry: Entry<T> = { filter: same, target, order: this.#order++, older, newer: undefined }
+    this.#newest.set(hash, entry)
+    if (older !== undefined) {
+      older.newer = entry
+      this.#others.set(older.target, older)
     } else if (++this.#marks > this.#sieve.length * MARKS_PER_WORD) {
-      this.#sift()
+      this.#renewSieve()
     } else {
       mark(this.#sieve, hash)
     }
   }
 
   #takeOut(hash: number, filter: string, target: T): boolean {
-    const newest = this.#entries.get(hash)
+    const newest = this.#newest.get(hash)
     const entry = newest?.target === target ? newest : this.#others.get(target)
     if (entry?.filter !== filter) return false
-    const { before, after } = entry
-    if (before !== undefined) before.after = after
-    if (after !== undefined) {
-      after.before = before
+    const { older, newer } = entry
+    if (older !== undefined) older.newer = newer
+    if (newer !== undefined) {
+      newer.older = older
       this.#others.delete(target)
-    } else if (before !== undefined) {
-      this.#entries.set(hash, before)
-      this.#others.delete(before.target)
+    } else if (older !== undefined) {
+      this.#newest.set(hash, older)
+      this.#others.delete(older.target)
     } else {
-      this.#entries.delete(hash)
-      if (this.#sieve.length > this.#entries.size * 4 + 64) this.#sift()
+      this.#newest.delete(hash)
+      if (this.#sieve.length > this.#newest.size * 4 + 64) this.#renewSieve()
     }
     return true
   }
 
-  /** Makes the sieve anew, without the marks of what was removed and with room for as many again. */
-  #sift(): void {
-    this.#marks = this.#entries.size
+  /** Makes the sieve without the marks of what was removed and with room for as many again. */
+  #renewSieve(): void {
+    this.#marks = this.#newest.size
     this.#sieve = new Int32Array(2 ** Math.ceil(Math.log2(this.#marks + 1)))
-    for (const hash of this.#entries.keys()) mark(this.#sieve, hash)
+    for (const hash of this.#newest.keys()) mark(this.#sieve, hash)
   }
 
-  /** The way of `filter` from the root, and the hash that a topic has at its end if they match. */
-  #path(filter: string): { readonly edges: readonly number[]; readonly hash: number } {
+  #path(filter: string): Path {
     const { single, multi, multis } = this.#rules
     const count = this.#read(filter)
     const levels = this.#levels
@@ -224,36 +252,38 @@ export class TopicTrie<T> {
     let hash = 0
     for (let i = 0; i < count; i++) {
       const level = levels[i]!
+      let edge = level === singleLevel ? SINGLE : LITERAL
       if (level === multiLevel && (multis > 1 || i === count - 1)) {
         // What stands between the first and the last multi-level wildcard has no edges.
-        i = levels.lastIndexOf(multiLevel, count - 1)
-        edges.push(MULTI + count - 1 - i)
-      } else {
-        edges.push(level === singleLevel ? SINGLE : LITERAL)
+        i = levels.lastIndexOf(level, count - 1)
+        edge = MULTI + count - 1 - i
       }
-      const edge = edges.at(-1)!
+      edges.push(edge)
       hash = fold(hash, edge === LITERAL ? level : edge)
     }
     return { edges, hash: hash >> 1 }
   }
 
-  /** Hashes the levels of a filter or topic into `#levels`; returns how many there are. */
+  /** Puts a filter or topic into `#units` and its levels into `#levels`; returns how many these are. */
   #read(text: string): number {
     const { separator, multi } = this.#rules
     // In `prefix` every unit is a level, in `exact` the whole text.
-    const units = separator < 0 && multi >= 0
+    const apart = separator < 0 && multi >= 0
+    if (this.#units.length < text.length) this.#units = new Uint16Array(2 * text.length)
+    const units = this.#units
     const levels = this.#levels
     let count = 0
     let hash = SEED
     for (let i = 0; i < text.length; i++) {
       const unit = text.charCodeAt(i)
+      units[i] = unit
       if (unit !== separator) hash = fold(hash, unit)
-      if (unit === separator || units) {
+      if (unit === separator || apart) {
         levels[count++] = hash
         hash = SEED
       }
     }
-    if (!units) levels[count++] = hash
+    if (!apart) levels[count++] = hash
     return count
   }
 }
@@ -266,15 +296,15 @@ function fold(hash: number, value: number): number {
   return Math.imul(hash ^ value, 0x01000193)
 }
 
-function isMarked(sieve: Int32Array, hash: number): boolean {
-  return ((sieve[(hash >>> 5) & (sieve.length - 1)]! >>> hash) & 1) !== 0
-}
-
 function mark(sieve: Int32Array, hash: number): void {
   sieve[(hash >>> 5) & (sieve.length - 1)]! |= 1 << hash
 }
 
-/** Sorts by `order`, in place: a few by insertion, which is an eighth of the price of `sort`. */
+function isMarked(sieve: Int32Array, hash: number): boolean {
+  return ((sieve[(hash >>> 5) & (sieve.length - 1)]! >>> hash) & 1) !== 0
+}
+
+/** Sorts by `order`, in place; for the usual few, insertion is far cheaper than `sort`. */
 function inOrder<T>(found: Entry<T>[]): readonly Entry<T>[] {
   if (found.length > 20) return found.sort((a, b) => a.order - b.order)
   for (let i = 1; i < found.length; i++) {
