@@ -5,7 +5,9 @@
  * Layer 10.
  */
 import type { Direct } from './delivery/direct.ts'
+import type { Entry } from './delivery/entry.ts'
 import type { GivenUp, MessageQueue } from './delivery/queue.ts'
+import type { Dispatcher } from './dispatcher.ts'
 import { BusbarError } from './errors.ts'
 import { checkAttributes, checkExtensions, parseTime } from './event/cloudevent.ts'
 import { deadLetterOf } from './event/dead-letter.ts'
@@ -16,7 +18,7 @@ import type { Hub } from './hub.ts'
 import type { Waiter } from './line.ts'
 import { checkPublish, type PublishOptions, refuseOption } from './options.ts'
 import type { Route, Router } from './router.ts'
-import type { Entry } from './delivery/entry.ts'
+import type { Clock } from './time/clock.ts'
 
 /** What publishing needs of its broker. */
 export interface AcceptanceParts {
@@ -41,39 +43,46 @@ export class Acceptance {
   closed: BusbarError | undefined
   readonly #hub: Hub
   readonly #router: Router
-  readonly #origin: Origin
   readonly #store: Isolator['store']
   readonly #history: History | undefined
+  readonly #dispatcher: Dispatcher
+  readonly #clock: Clock
+  /** Whether an event needs nothing but its handlers, if there are no queues. */
+  readonly #isPlain: boolean
   #serial = 0
   /** Of the latest event; shared by those of the same millisecond. */
-  #stamp: Stamp = { wall: Number.NaN, text: undefined }
+  #stamp: Stamp
 
   constructor({ hub, router, origin, store, history }: AcceptanceParts) {
     this.#hub = hub
     this.#router = router
-    this.#origin = origin
+    this.#stamp = { origin, wall: Number.NaN, text: undefined }
     this.#store = store
     this.#history = history
+    this.#dispatcher = hub.dispatcher
+    this.#clock = hub.clock
+    this.#isPlain = history === undefined && !hub.observed && store === undefined
   }
 
-  /** See `Broker.publish`. */
+  /** See `Broker.publish`. Small, so that the engine can inline the whole way to a `qos: 0` handler. */
   publish(topic: string, data: unknown, options: PublishOptions | undefined): Promise<void> {
     try {
       if (this.closed !== undefined) throw this.closed
       const route = this.#router.find(topic)
-      const extras = options === undefined ? this.#noExtras() : this.#readExtras(options)
-      const event = new Envelope(topic, this.#store(data), this.#origin, extras, ++this.#serial, this.#now())
-      // Most events of qos 0 need nothing else, and this path is what such a publish costs.
-      if (route.isDirect && extras === undefined && !this.#hub.observed) {
-        this.published++
-        this.#hub.dispatcher.dispatch(event, route.directs)
-        return resolved
-      }
-      const full = this.#enter(event, route, undefined)
-      return full === undefined ? resolved : this.#wait(event, full, options?.signal)
+      if (options !== undefined || !this.#isPlain || !route.isDirect) return this.#publish(topic, data, options, route)
+      this.#dispatcher.dispatch(new Envelope(topic, data, undefined, ++this.#serial, this.#now()), route.directs)
+      this.published++
+      return resolved
     } catch (error) {
       return this.#refuse(error, topic)
     }
+  }
+
+  #publish(topic: string, data: unknown, options: PublishOptions | undefined, route: Route): Promise<void> {
+    const extras = options === undefined ? this.#noExtras() : this.#readExtras(options)
+    const event = new Envelope(topic, this.#store === undefined ? data : this.#store(data), extras, ++this.#serial, this.#now())
+    const full = this.#enter(event, route, undefined)
+    return full === undefined ? resolved : this.#wait(event, full, options?.signal)
   }
 
   /** The message of `entry` goes to the dead letter topic of its queue; that never waits. */
@@ -81,7 +90,7 @@ export class Acceptance {
     const topic = queue.rules.deadLetterTopic
     if (topic === undefined) return
     const extras = deadLetterOf(entry.event, { reason, deliveries: entry.deliveryCount, error })
-    const event = new Envelope(topic, entry.event.content, this.#origin, extras, ++this.#serial, this.#now())
+    const event = new Envelope(topic, entry.event.content, extras, ++this.#serial, this.#now())
     const route = this.#router.find(topic)
     this.#commit(event, route, this.#wanted(route, event), true)
   }
@@ -139,7 +148,7 @@ export class Acceptance {
     const expiry = attributes.expirytime
     if (ttlMs !== undefined) extras.expiresAt = now + ttlMs
     // An absolute time is made relative once, so that a jump of the wall clock changes nothing later.
-    else if (expiry !== undefined) extras.expiresAt = now + (parseTime(String(expiry)) ?? Infinity) - event.wall
+    else if (expiry !== undefined) extras.expiresAt = now + (parseTime(String(expiry)) ?? Infinity) - event.stamp.wall
     if (delayMs !== undefined && delayMs > 0) extras.dueAt = now + delayMs
     extras.sequence = this.#history?.record(event)
   }
@@ -149,7 +158,7 @@ export class Acceptance {
     const targets = route.isSelective ? route.directs.filter((direct) => this.accepts(direct, event)) : route.directs
     const { extras } = event
     const isDue = extras === undefined || (extras.dueAt === undefined && !(Number(extras.expiresAt) <= this.#hub.now()))
-    if (isDue) this.#hub.dispatcher.dispatch(event, targets)
+    if (isDue) this.#dispatcher.fanOut(event, targets)
     else for (const target of targets) this.#hub.laterOf(target).offer(event, extras.dueAt)
   }
 
@@ -166,7 +175,7 @@ export class Acceptance {
           line.leave(waiter)
           refuse(signal?.reason)
         }
-        const attempt = (head: MessageQueue): MessageQueue | undefined => {
+        const enter = (head: MessageQueue): MessageQueue | undefined => {
           try {
             event.restamp(++this.#serial, this.#now())
             const next = this.#enter(event, this.#router.find(event.topic), head)
@@ -178,7 +187,7 @@ export class Acceptance {
           }
           return undefined
         }
-        const waiter: Waiter = { attempt, refuse }
+        const waiter: Waiter = { order: event.serial, isOver: false, enter, refuse }
         signal?.addEventListener('abort', abort)
         line.join(full, waiter)
       }),
@@ -196,8 +205,12 @@ export class Acceptance {
   }
 
   #now(): Stamp {
-    const wall = this.#hub.clock.wallTime()
-    if (wall !== this.#stamp.wall) this.#stamp = { wall, text: undefined }
+    const wall = this.#clock.wallTime()
+    return wall === this.#stamp.wall ? this.#stamp : this.#renew(wall)
+  }
+
+  #renew(wall: number): Stamp {
+    this.#stamp = { origin: this.#stamp.origin, wall, text: undefined }
     return this.#stamp
   }
 

@@ -5,7 +5,7 @@
  * Layer 8.
  */
 import type { Direct } from './delivery/direct.ts'
-import { OwnMessage } from './delivery/delivery.ts'
+import { Delivery } from './delivery/delivery.ts'
 import type { Message } from './delivery/message.ts'
 import type { MessageQueue } from './delivery/queue.ts'
 import { Ring } from './delivery/ring.ts'
@@ -33,8 +33,8 @@ export class Dispatcher {
   readonly #ready = new Ring<MessageQueue>()
   /** Whether `#drain` is on its way. */
   #isScheduled = false
-  /** Whether `qos: 0` handlers are being called. */
-  #isDispatching = false
+  /** Whether `qos: 0` handlers are being called, or events wait for that. */
+  #mustLine = false
   readonly #lined = new Ring<Lined>()
 
   constructor(clock: Clock, workload: Workload) {
@@ -58,22 +58,32 @@ export class Dispatcher {
     this.#schedule()
   }
 
-  /** Calls `qos: 0` handlers; events published by them follow when all have been called, in order. */
+  /** As `fanOut`, for data that is shared: a lone handler gets the envelope. Small, so that the engine can inline it. */
   dispatch(event: Envelope, targets: readonly Direct[]): void {
-    if (this.#isDispatching || this.#lined.length > 0) {
-      this.#line(event, targets)
+    const only = targets[0]
+    if (this.#mustLine || only === undefined || targets.length > 1) {
+      this.fanOut(event, targets)
       return
     }
-    const { origin } = event
-    this.#isDispatching = true
+    this.#mustLine = true
+    event.recipient = only
+    only.receive(event)
+    if (this.#lined.length > 0) this.#serveLine()
+    else this.#mustLine = false
+  }
+
+  /** Calls `qos: 0` handlers; events published by them follow when all have been called, in order. */
+  fanOut(event: Envelope, targets: readonly Direct[]): void {
+    if (this.#mustLine) return this.#line(event, targets)
+    this.#mustLine = true
+    const { origin } = event.stamp
     for (let i = 0; i < targets.length; i++) {
       const target = targets[i] as Direct // within the length
       origin.recipient = target
-      target.receive(messageFor(event, targets, target))
+      target.receive(messageFor(event, target))
     }
     origin.recipient = undefined
-    if (this.#lined.length > 0) this.#advance()
-    this.#isDispatching = false
+    this.#serveLine()
   }
 
   #line(event: Envelope, targets: readonly Direct[]): void {
@@ -83,21 +93,20 @@ export class Dispatcher {
   }
 
   /** Serves the events in line, as long as this turn of the event loop allows. */
-  #advance(): void {
+  #serveLine(): void {
     while (this.#lined.length > 0) {
-      if (this.#turn.spend()) {
-        this.#schedule()
-        return
-      }
+      if (this.#turn.spend()) return this.#schedule()
       const { event, targets } = this.#lined.shift() as Lined // there is one
+      const { origin } = event.stamp
       for (const target of targets) {
-        event.origin.recipient = target
-        target.receiveLined(messageFor(event, targets, target))
+        origin.recipient = target
+        target.receiveLined(messageFor(event, target))
       }
-      event.origin.recipient = undefined
+      origin.recipient = undefined
       this.#workload.busy--
       this.#workload.progress++
     }
+    this.#mustLine = false
   }
 
   #schedule(): void {
@@ -114,11 +123,7 @@ export class Dispatcher {
 
   readonly #drain = (): void => {
     this.#isScheduled = false
-    if (this.#lined.length > 0) {
-      this.#isDispatching = true
-      this.#advance()
-      this.#isDispatching = false
-    }
+    if (this.#lined.length > 0) this.#serveLine()
     while (!this.#turn.isSpent) {
       const queue = this.#ready.shift()
       if (queue === undefined) return
@@ -143,13 +148,7 @@ export class Dispatcher {
   }
 }
 
-/**
- * Recipients of a literal filter can share the envelope, and one that is alone
- * can have it for itself; the others get a message of their own.
- */
-function messageFor(event: Envelope, targets: readonly Direct[], target: Direct): Message {
-  if (event.origin.load !== undefined) return new OwnMessage(event, target)
-  if (targets.length === 1) event.recipient = target
-  else if (!target.isLiteral) return new OwnMessage(event, target)
-  return event
+/** Recipients of a literal filter can share the envelope, unless each gets data of its own. */
+function messageFor(event: Envelope, target: Direct): Message {
+  return target.isLiteral && event.stamp.origin.load === undefined ? event : new Delivery(event, target)
 }

@@ -68,7 +68,7 @@ export class Hub implements QueueHost, DirectHost {
   readonly line: Line = new Line()
   readonly observed: boolean
   /** Called when nothing is queued and nothing is running. */
-  readonly #idle: (() => void)[] = []
+  #idle: (() => void)[] = []
   readonly #observer: Observer | undefined
   readonly #onError: HubOptions['onError']
   /** Queues by their earliest deadline, or an earlier time that has been taken back since. */
@@ -129,9 +129,8 @@ export class Hub implements QueueHost, DirectHost {
       this.#rest()
     }
     const look = (): void => {
-      if (workload.busy > 0) this.whenIdle(look)
-      else if (workload.delayed === 0) void resolved.then(end)
-      else this.#idle.push(look)
+      if (workload.busy + workload.delayed > 0) this.#idle.push(look)
+      else void resolved.then(() => (workload.busy + workload.delayed > 0 ? look() : end()))
     }
     workload.timed++ // keeps the timer while the grace time runs
     if (graceMs === 0) graceTime.fire()
@@ -148,8 +147,8 @@ export class Hub implements QueueHost, DirectHost {
   /** The queue of the delayed events of a direct subscription. */
   laterOf(direct: Direct): MessageQueue {
     if (direct.later === undefined) {
-      const { filter, counts } = direct
-      direct.later = new MessageQueue({ filter, group: undefined, rules: DELAYED_ONLY, order: this.nextOrder(), counts }, this)
+      const { filter } = direct
+      direct.later = new MessageQueue({ filter, group: undefined, rules: DELAYED_ONLY, order: this.nextOrder() }, this)
       direct.later.consumers.push(direct)
     }
     return direct.later
@@ -210,7 +209,10 @@ export class Hub implements QueueHost, DirectHost {
   }
 
   #tellIdle(): void {
-    for (const tell of this.#idle.splice(0)) tell()
+    if (this.#idle.length === 0) return
+    const told = this.#idle
+    this.#idle = []
+    for (const tell of told) tell()
   }
 
   readonly #stamp = (): void => {

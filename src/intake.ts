@@ -118,18 +118,17 @@ export class DirectIntake implements Intake {
   }
 
   pause(isPaused: boolean): void {
-    this.#direct.isPaused = isPaused
+    this.#direct.pause(isPaused)
     if (this.#direct.later !== undefined) this.#host.ready(this.#direct.later)
   }
 
   drain(done: () => void): void {
     const direct = this.#direct
     this.#host.retire(direct)
-    direct.watch = () => {
+    direct.drain(() => {
       const { queued, delayed, inFlight } = direct.counts
       if (queued + delayed + inFlight === 0) done()
-    }
-    direct.watch()
+    })
   }
 
   end(reason: BusbarError, abandons: boolean): void {

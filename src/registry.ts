@@ -165,7 +165,8 @@ export class Registry implements IntakeHost {
 
   #direct(filter: string, handler: Handler, { where }: Settings, isOver: boolean): Intake {
     const isLiteral = !isWildcard(filter, this.#parts.dialect)
-    const direct = new Direct(handler, this.#parts.hub, { filter, where, isLiteral, params: this.#paramsOf(filter, isLiteral) })
+    const params = this.#paramsOf(filter, isLiteral)
+    const direct = new Direct({ filter, handler, where, params, isLiteral }, this.#parts.hub)
     this.#targets.add(direct)
     if (!isOver) this.#parts.router.add(direct)
     return new DirectIntake(direct, this)
@@ -215,7 +216,7 @@ export class Registry implements IntakeHost {
     const { events, missing } = history.replay((topic) => matches(queue.filter, topic, dialect), sequence)
     queue.counts.skipped += missing
     const now = hub.now()
-    const attempt = (event: Envelope) => (): undefined => {
+    const enter = (event: Envelope) => (): undefined => {
       if (!queue.isOver) admit(queue, event, false)
     }
     for (const event of events) {
@@ -223,7 +224,7 @@ export class Registry implements IntakeHost {
       if (isExpired || !acceptance.accepts({ where: queue.rules.where, filter: queue.filter }, event)) continue
       const { overflow } = queue.rules
       const mayWait = overflow === 'wait' || overflow === 'reject'
-      if (mayWait && queue.isFull) hub.line.join(queue, { attempt: attempt(event), refuse: () => {} })
+      if (mayWait && queue.isFull) hub.line.join(queue, { order: event.serial, isOver: false, enter: enter(event), refuse: () => {} })
       else admit(queue, event, false)
     }
   }

@@ -20,24 +20,32 @@ export interface Settlement {
 
 /** Who delivered a message, and is asked to settle it. */
 export interface Settler extends Recipient {
-  ack(delivery: Delivery): void
-  reject(delivery: Delivery, settlement: Settlement): void
-  extend(delivery: Delivery, ms: number): void
+  ack(delivery: Delivery, entry: Entry): void
+  reject(delivery: Delivery, entry: Entry, settlement: Settlement): void
+  extend(entry: Entry, ms: number): void
   /** The ack wait is over. */
-  takeAway(delivery: Delivery, error: BusbarError): void
+  takeAway(delivery: Delivery, entry: Entry, error: BusbarError): void
 }
 
-/** The message of one recipient. On its own: `qos: 0`, nothing to settle. */
-export class OwnMessage implements Message {
+export class Delivery implements Message {
   readonly #envelope: Envelope
   readonly #recipient: Recipient
-  /** The event with this recipient's copy of the data, once it was read; unused while data is shared. */
+  /** Undefined with `qos: 0`, where there is nothing to settle. */
+  readonly #entry: Entry | undefined
+  readonly #deliveryCount: number
+  /** Made when somebody asks for it. */
+  #signal: AbortController | AbortSignal | undefined
+  /** The event with this delivery's own data, once it was read; not used while data is shared. */
   #event: CloudEvent | undefined
 
-  constructor(envelope: Envelope, recipient: Recipient) {
+  constructor(envelope: Envelope, recipient: Recipient, entry?: Entry) {
     this.#envelope = envelope
     this.#recipient = recipient
-    this.#event = undefined
+    this.#entry = entry
+    this.#deliveryCount = 1
+    if (entry === undefined) return
+    this.#deliveryCount = entry.deliveryCount
+    entry.delivery = this
   }
 
   get topic(): string {
@@ -45,13 +53,13 @@ export class OwnMessage implements Message {
   }
 
   get data(): unknown {
-    const { content, origin } = this.#envelope
-    return origin.load === undefined ? content : this.event.data
+    const envelope = this.#envelope
+    return envelope.stamp.origin.load === undefined ? envelope.content : this.event.data
   }
 
   get event(): CloudEvent {
     const envelope = this.#envelope
-    if (envelope.origin.load === undefined) return envelope.event
+    if (envelope.stamp.origin.load === undefined) return envelope.event
     return (this.#event ??= envelope.eventWith(envelope.load()))
   }
 
@@ -67,66 +75,46 @@ export class OwnMessage implements Message {
     return this.#recipient.params(this.#envelope.topic)
   }
 
-  get signal(): AbortSignal {
-    return this.#recipient.signal
-  }
-
   get deliveryCount(): number {
-    return 1
-  }
-
-  get redelivered(): boolean {
-    return this.deliveryCount > 1
-  }
-
-  ack(): boolean {
-    return false
-  }
-
-  nack(_options?: { readonly delayMs?: number }): boolean {
-    return false
-  }
-
-  drop(_reason?: unknown): boolean {
-    return false
-  }
-
-  extend(_ms: number): boolean {
-    return false
-  }
-}
-
-export class Delivery extends OwnMessage {
-  readonly consumer: Settler
-  readonly #entry: Entry
-  readonly #deliveryCount: number
-  #signal: AbortController | AbortSignal | undefined
-
-  constructor(entry: Entry, consumer: Settler) {
-    super(entry.event, consumer)
-    this.consumer = consumer
-    this.#entry = entry
-    this.#deliveryCount = entry.deliveryCount
-    this.#signal = undefined
-    entry.delivery = this
-  }
-
-  get entry(): Entry {
-    return this.#entry
-  }
-
-  /** Whether this delivery can still settle the message. */
-  get isCurrent(): boolean {
-    return this.#entry.delivery === this
-  }
-
-  override get deliveryCount(): number {
     return this.#deliveryCount
   }
 
-  override get signal(): AbortSignal {
+  get redelivered(): boolean {
+    return this.#deliveryCount > 1
+  }
+
+  get signal(): AbortSignal {
+    if (this.#entry === undefined) return this.#recipient.signal
     const signal = (this.#signal ??= new AbortController())
     return signal instanceof AbortController ? signal.signal : signal
+  }
+
+  /** The entry while this delivery can still settle it. */
+  get #held(): Entry | undefined {
+    return this.#entry?.delivery === this ? this.#entry : undefined
+  }
+
+  ack(): boolean {
+    const entry = this.#held
+    if (entry !== undefined) settlerOf(this.#recipient).ack(this, entry)
+    return entry !== undefined
+  }
+
+  nack(options?: { readonly delayMs?: number }): boolean {
+    const delayMs = options?.delayMs
+    if (delayMs !== undefined) checkDuration(delayMs, 'delayMs')
+    return this.reject({ outcome: 'nack', delayMs })
+  }
+
+  drop(reason?: unknown): boolean {
+    return this.reject({ outcome: 'drop', error: reason })
+  }
+
+  extend(ms: number): boolean {
+    checkDuration(ms, 'ms')
+    const entry = this.#held
+    if (entry !== undefined) settlerOf(this.#recipient).extend(entry, ms)
+    return entry !== undefined
   }
 
   /** Aborts `signal`, also one that nobody has asked for yet. */
@@ -135,32 +123,23 @@ export class Delivery extends OwnMessage {
     else this.#signal ??= AbortSignal.abort(reason)
   }
 
-  override ack(): boolean {
-    if (!this.isCurrent) return false
-    this.consumer.ack(this)
-    return true
-  }
-
-  override nack(options?: { readonly delayMs?: number }): boolean {
-    const delayMs = options?.delayMs
-    if (delayMs !== undefined) checkDuration(delayMs, 'delayMs')
-    return this.reject({ outcome: 'nack', delayMs })
-  }
-
-  override drop(reason?: unknown): boolean {
-    return this.reject({ outcome: 'drop', error: reason })
-  }
-
-  override extend(ms: number): boolean {
-    checkDuration(ms, 'ms')
-    if (this.isCurrent) this.consumer.extend(this, ms)
-    return this.isCurrent
-  }
-
   reject(settlement: Settlement): boolean {
-    if (!this.isCurrent) return false
-    this.consumer.reject(this, settlement)
-    return true
+    const entry = this.#held
+    if (entry !== undefined) settlerOf(this.#recipient).reject(this, entry, settlement)
+    return entry !== undefined
+  }
+
+  /** The ack wait is over. */
+  expire(error: BusbarError): void {
+    const entry = this.#held
+    if (entry !== undefined) settlerOf(this.#recipient).takeAway(this, entry, error)
+  }
+
+  /** The consumer is given up on: what is not settled goes to `dispose`. */
+  abandon(reason: unknown, dispose: (entry: Entry) => void): void {
+    this.abort(reason)
+    const entry = this.#held
+    if (entry !== undefined) dispose(entry)
   }
 
   /** Settles by what a handler returned. */
@@ -168,6 +147,11 @@ export class Delivery extends OwnMessage {
     if (outcome === 'nack' || outcome === 'drop') this.reject({ outcome: outcome satisfies Outcome })
     else this.ack()
   }
+}
+
+/** Deliveries with an entry are made by settlers only. */
+function settlerOf(recipient: Recipient): Settler {
+  return recipient as Settler
 }
 
 /** @throws {BusbarError} `ERR_OPTION_INVALID` unless it is a finite number of milliseconds, 0 or more */

@@ -6,8 +6,8 @@
  * Layer 7.
  */
 import type { Recipient } from '../event/envelope.ts'
-import { type Counts, type End, zeroCounts } from '../stats.ts'
-import { OwnMessage } from './delivery.ts'
+import { addCounts, type Counts, type End, zeroCounts } from '../stats.ts'
+import { Delivery } from './delivery.ts'
 import type { Entry } from './entry.ts'
 import { isThenable } from './handling.ts'
 import type { Handler, Message } from './message.ts'
@@ -24,41 +24,58 @@ export interface DirectHost {
   returned(direct: Direct): void
 }
 
-/** How a handler came back: `failed` tells whether `error` means something. */
-type Finish = (failed: boolean, error: unknown) => void
-
-export class Direct implements Consumer, Recipient {
+/** What a `Direct` is made of. */
+export interface DirectParts {
   readonly filter: string
+  readonly handler: Handler
   readonly where: ((event: Message['event']) => boolean) | undefined
   readonly params: (topic: string) => readonly string[]
   /** Whether `params` is always empty, so that messages can be shared. */
   readonly isLiteral: boolean
-  readonly counts: Counts = zeroCounts()
+}
+
+export class Direct implements Consumer, Recipient {
+  readonly filter: string
+  readonly where: DirectParts['where']
+  readonly params: DirectParts['params']
+  readonly isLiteral: boolean
   isPaused = false
   isOver = false
-  /** Called when a handler returned; see `drain()`. */
+  /** Called when a handler has returned. */
   watch: (() => void) | undefined
   /** Holds delayed events; made when the first one comes. */
   later: MessageQueue | undefined
   readonly #handler: Handler
   readonly #host: DirectHost
-  /** Events that wait until the one that is being dispatched has reached everybody. */
-  #lined = 0
+  /** Calls of the handler, and how many of them are over: all that is counted when nothing special happens. */
+  #called = 0
+  #returned = 0
+  /** Whether receiving is nothing but calling the handler. */
+  #isPlain = false
+  /** What else there is to count; `acked` is what `#returned` has to be corrected by. */
+  readonly #special: Counts = zeroCounts()
   /** Handlers that have not returned are not waited for any more. */
   #isAbandoned = false
   #controller: AbortController | undefined
 
-  constructor(
-    handler: Handler,
-    host: DirectHost,
-    { filter, where, params, isLiteral }: Pick<Direct, 'filter' | 'where' | 'params' | 'isLiteral'>,
-  ) {
-    this.#handler = handler
-    this.#host = host
+  constructor({ filter, handler, where, params, isLiteral }: DirectParts, host: DirectHost) {
     this.filter = filter
     this.where = where
     this.params = params
     this.isLiteral = isLiteral
+    this.#handler = handler
+    this.#host = host
+    this.#review()
+  }
+
+  get counts(): Counts {
+    const counts = { ...this.#special }
+    counts.matched += this.#called
+    counts.delivered += this.#called
+    counts.acked += this.#returned
+    counts.inFlight += this.#called - this.#returned
+    if (this.later !== undefined) addCounts(counts, this.later.counts)
+    return counts
   }
 
   get isFree(): boolean {
@@ -71,112 +88,119 @@ export class Direct implements Consumer, Recipient {
 
   /** Calls the handler with an event that is being published. */
   receive(message: Message): void {
-    this.counts.matched++
-    if (this.isOver) this.#end(message, 'cancelled', undefined)
-    else this.#call(message)
+    if (!this.#isPlain) return this.#receive(message)
+    this.#called++
+    const handler = this.#handler // called without `this`
+    try {
+      const result = handler(message)
+      if (result !== undefined) return this.#settle(message, result)
+      this.#returned++
+      this.watch?.()
+    } catch (error) {
+      this.#finish(message, true, error)
+    }
+  }
+
+  /** Delivers nothing while it is paused. */
+  pause(isPaused: boolean): void {
+    this.isPaused = isPaused
+    this.#review()
+  }
+
+  /** Has `watch` called when a handler has returned. */
+  drain(watch: () => void): void {
+    this.watch = watch
+    this.#review()
+    watch()
   }
 
   /** The event will be received later, in line. */
   line(): void {
-    this.counts.matched++
-    this.counts.queued++
-    this.#lined++
+    this.#special.matched++
+    this.#special.queued++
   }
 
   /** Calls the handler with an event that stood in line. */
   receiveLined(message: Message): void {
     if (this.isOver) return // cancelled, and counted as that
-    this.counts.queued--
-    this.#lined--
-    this.#call(message)
+    this.#special.matched--
+    this.#special.queued--
+    this.receive(message)
   }
 
   /** Calls the handler with an event that was delayed. */
   deliver(entry: Entry): void {
-    const message = new OwnMessage(entry.event, this)
-    this.#run(message, (failed, error) => {
-      if (failed) this.later?.reject(entry, { outcome: 'drop', error })
-      else this.later?.ack(entry)
-    })
+    this.later?.withdraw(entry)
+    this.#host.workload.busy--
+    this.receive(new Delivery(entry.event, this))
   }
 
   /** The subscription is over; running handlers may finish. */
   end(reason: unknown): void {
+    const special = this.#special
     this.isOver = true
+    this.#review()
     if (this.later !== undefined) this.later.isOver = true
     this.later?.cancelWaiting()
-    this.counts.queued -= this.#lined
-    this.counts.cancelled += this.#lined
-    this.#lined = 0
-    this.#controller?.abort(reason)
-    this.#controller ??= abortedWith(reason)
+    special.cancelled += special.queued
+    special.queued = 0
+    this.#controller ??= new AbortController()
+    this.#controller.abort(reason)
   }
 
   /** What still runs is cancelled. */
   abandon(): void {
-    const { counts } = this
+    const running = this.#called - this.#returned
     this.#isAbandoned = true
-    this.#host.workload.busy -= counts.inFlight
-    counts.cancelled += counts.inFlight
-    counts.overdue += counts.inFlight
-    counts.inFlight = 0
+    this.#returned = this.#called
+    this.#special.acked -= running
+    this.#special.cancelled += running
+    this.#special.overdue += running
+    this.#host.workload.busy -= running
   }
 
-  #call(message: Message): void {
-    const { counts } = this
-    if (this.isPaused) {
-      counts.skipped++
-      this.#end(message, 'overflowed', undefined)
-      return
-    }
-    counts.inFlight++
-    counts.delivered++
-    if (this.#host.observed) this.#host.tell('delivered', this, message, { deliveryCount: 1 })
+  /** `receive`, when there is more to it. */
+  #receive(message: Message): void {
+    if (this.isOver || this.isPaused) return this.#refuse(message)
+    this.#called++
+    this.#host.tell('delivered', this, message, { deliveryCount: 1 })
     const handler = this.#handler // called without `this`
-    let result: unknown
     try {
-      result = handler(message)
-      if (result === undefined || !isThenable(result)) {
-        counts.inFlight--
-        this.#end(message, 'acked', undefined)
-        this.watch?.()
-        return
-      }
+      this.#settle(message, handler(message))
     } catch (error) {
-      this.#settle(message, true, error)
-      this.watch?.()
-      return
+      this.#finish(message, true, error)
     }
-    this.#host.workload.busy++
-    this.#await(result, (failed, error) => this.#settle(message, failed, error))
   }
 
-  #run(message: Message, finish: Finish): void {
-    const handler = this.#handler // called without `this`
-    let result: unknown
-    let failed = false
-    try {
-      result = handler(message)
-      if (isThenable(result)) {
-        this.#await(result, finish)
-        return
-      }
-    } catch (error) {
-      failed = true
-      result = error
-    }
-    finish(failed, result)
-    this.#done()
+  #settle(message: Message, result: unknown): void {
+    if (isThenable(result)) this.#await(message, result)
+    else this.#finish(message, false, undefined)
   }
 
-  #await(result: unknown, finish: Finish): void {
+  #review(): void {
+    this.#isPlain = !this.isOver && !this.isPaused && !this.#host.observed && this.watch === undefined
+  }
+
+  #refuse(message: Message): void {
+    const end = this.isOver ? 'cancelled' : 'overflowed'
+    this.#special.matched++
+    this.#special[end]++
+    if (end === 'overflowed') this.#special.skipped++
+    this.#host.ended(this, message, { deliveryCount: 0, end })
+  }
+
+  #await(message: Message, result: unknown): void {
+    const { workload } = this.#host
+    workload.busy++
     const finished = (failed: boolean, error?: unknown): void => {
       if (this.#isAbandoned) {
-        this.counts.overdue--
+        this.#special.overdue--
         return
       }
-      finish(failed, error)
-      this.#done()
+      workload.busy--
+      workload.progress++
+      this.#finish(message, failed, error)
+      this.#host.returned(this)
     }
     Promise.resolve(result).then(
       () => finished(false),
@@ -184,25 +208,14 @@ export class Direct implements Consumer, Recipient {
     )
   }
 
-  #done(): void {
-    this.#host.workload.busy--
-    this.#host.workload.progress++
-    this.#host.returned(this)
+  #finish(message: Message, failed: boolean, error: unknown): void {
+    const end: End = !failed ? 'acked' : this.isOver ? 'cancelled' : 'dropped'
+    this.#returned++
+    if (failed) {
+      this.#special.acked--
+      this.#special[end]++
+    }
+    if (failed || this.#host.observed) this.#host.ended(this, message, { deliveryCount: 1, end, error })
+    this.watch?.()
   }
-
-  #settle(message: Message, failed: boolean, error: unknown): void {
-    this.counts.inFlight--
-    this.#end(message, !failed ? 'acked' : this.isOver ? 'cancelled' : 'dropped', error)
-  }
-
-  #end(message: Message, end: End, error: unknown): void {
-    this.counts[end]++
-    if (end !== 'acked' || this.#host.observed) this.#host.ended(this, message, { deliveryCount: 1, end, error })
-  }
-}
-
-function abortedWith(reason: unknown): AbortController {
-  const controller = new AbortController()
-  controller.abort(reason)
-  return controller
 }

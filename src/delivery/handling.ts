@@ -12,21 +12,19 @@ import type { Handler } from './message.ts'
 import type { Consumer, MessageQueue, QueueHost } from './queue.ts'
 
 /**
- * One of the places side by side in which handlers run. Its callbacks are made
- * once and serve many deliveries, because making them for each costs more than
- * the delivery.
+ * One of the places side by side in which async handlers run. Its callbacks are
+ * made once and serve many deliveries, because making them for each costs more
+ * than the delivery.
  */
 class Slot {
   /** What is being handled; undefined when nothing is, or when it was taken away. */
-  delivery: Delivery | undefined
-  /** Where it stands among the slots in use. */
-  index = 0
+  delivery: Delivery | undefined = undefined
   readonly fulfilled: (outcome: unknown) => void
   readonly rejected: (error: unknown) => void
 
-  constructor(returned: (slot: Slot, outcome: unknown) => void, failed: (slot: Slot, error: unknown) => void) {
-    this.fulfilled = (outcome) => returned(this, outcome)
-    this.rejected = (error) => failed(this, error)
+  constructor(returned: (slot: Slot, outcome: unknown, failed: boolean) => void) {
+    this.fulfilled = (outcome) => returned(this, outcome, false)
+    this.rejected = (error) => returned(this, error, true)
   }
 }
 
@@ -37,13 +35,15 @@ export interface HandlingOptions {
 
 export class Handling implements Consumer, Settler {
   isPaused = false
+  readonly params: (topic: string) => readonly string[]
   readonly #handler: Handler
   readonly #queue: MessageQueue
   readonly #host: QueueHost
   readonly #concurrency: number
-  readonly params: (topic: string) => readonly string[]
+  /** What the handler is being called with. */
+  #current: Delivery | undefined
   /** Slots in use, without those whose message was taken away. */
-  readonly #running: Slot[] = []
+  readonly #running = new Set<Slot>()
   readonly #idle: Slot[] = []
 
   constructor(handler: Handler, queue: MessageQueue, host: QueueHost, { concurrency, params }: HandlingOptions) {
@@ -55,7 +55,11 @@ export class Handling implements Consumer, Settler {
   }
 
   get isFree(): boolean {
-    return this.#running.length < this.#concurrency && !this.isPaused
+    return this.#running.size < this.#concurrency && !this.isPaused
+  }
+
+  get isBusy(): boolean {
+    return this.#running.size > 0 || this.#current !== undefined
   }
 
   /** Never asked: a delivery has its own. */
@@ -63,102 +67,107 @@ export class Handling implements Consumer, Settler {
     return new AbortController().signal
   }
 
-  get isBusy(): boolean {
-    return this.#running.length > 0
-  }
-
   deliver(entry: Entry): void {
-    const delivery = new Delivery(entry, this)
-    const slot = this.#idle.pop() ?? new Slot(this.#returned, this.#failed)
-    slot.delivery = delivery
-    slot.index = this.#running.push(slot) - 1
+    const delivery = new Delivery(entry.event, this, entry)
     const handler = this.#handler // called without `this`
+    this.#current = delivery
     let result: unknown
-    let isAsync: boolean
+    let failed = false
     try {
       result = handler(delivery)
-      isAsync = isThenable(result)
+      if (result !== undefined && isThenable(result)) {
+        this.#await(delivery, entry, result)
+        return
+      }
     } catch (error) {
-      this.#failed(slot, error)
-      return
+      failed = true
+      result = error
     }
-    if (isAsync) this.#await(slot, result)
-    else this.#returned(slot, result)
+    const isAbandoned = this.#current === undefined
+    this.#current = undefined
+    if (isAbandoned) this.#queue.counts.overdue--
+    else this.#finish(delivery, result, failed)
+    this.#host.moved(this.#queue)
   }
 
-  ack(delivery: Delivery): void {
-    this.#queue.ack(delivery.entry)
+  ack(_delivery: Delivery, entry: Entry): void {
+    this.#queue.ack(entry)
   }
 
-  reject(delivery: Delivery, settlement: Settlement): void {
-    this.#queue.reject(delivery.entry, settlement)
+  reject(_delivery: Delivery, entry: Entry, settlement: Settlement): void {
+    this.#queue.reject(entry, settlement)
   }
 
-  extend(delivery: Delivery, ms: number): void {
-    this.#queue.extend(delivery.entry, ms)
+  extend(entry: Entry, ms: number): void {
+    this.#queue.extend(entry, ms)
   }
 
-  takeAway(delivery: Delivery, error: BusbarError): void {
-    this.#abandon(delivery, error)
-    this.#queue.reject(delivery.entry, { outcome: 'nack', error })
+  takeAway(delivery: Delivery, entry: Entry, error: BusbarError): void {
+    for (const slot of this.#running) if (slot.delivery === delivery) this.#giveUpOn(slot)
+    delivery.abort(error)
+    this.#queue.reject(entry, { outcome: 'nack', error })
   }
 
   /** The subscription is over: running handlers are told, and may finish. */
   abort(reason: BusbarError): void {
+    this.#current?.abort(reason)
     for (const { delivery } of this.#running) delivery?.abort(reason)
   }
 
-  /** Nobody waits for the running handlers any more; what they have not settled goes to `dispose`. */
   abandon(reason: BusbarError, dispose: (entry: Entry) => void): void {
-    for (const { delivery } of [...this.#running]) {
-      if (delivery === undefined) continue
-      const { isCurrent } = delivery
-      this.#abandon(delivery, reason)
-      if (isCurrent) dispose(delivery.entry)
+    for (const slot of this.#running) {
+      const { delivery } = slot
+      this.#giveUpOn(slot)
+      delivery?.abandon(reason, dispose)
     }
+    const current = this.#current
+    if (current === undefined) return
+    this.#current = undefined
+    this.#queue.counts.overdue++
+    this.#done()
+    current.abandon(reason, dispose)
   }
 
-  #await(slot: Slot, result: unknown): void {
-    const { delivery } = slot
-    if (delivery?.isCurrent) this.#queue.beginAckWait(delivery.entry)
+  #await(delivery: Delivery, entry: Entry, result: unknown): void {
+    const slot = this.#idle.pop() ?? new Slot(this.#returned)
+    if (this.#current !== undefined) {
+      slot.delivery = delivery
+      this.#running.add(slot)
+      this.#current = undefined
+    }
+    if (entry.delivery === delivery) this.#queue.beginAckWait(entry)
     // `resolve` turns hostile thenables into promises that keep the rules, and returns native ones as they are.
     Promise.resolve(result).then(slot.fulfilled, slot.rejected)
   }
 
-  readonly #returned = (slot: Slot, outcome: unknown): void => {
-    slot.delivery?.settle(outcome)
-    this.#leave(slot)
-  }
-
-  readonly #failed = (slot: Slot, error: unknown): void => {
-    slot.delivery?.reject({ outcome: 'nack', error })
-    this.#leave(slot)
-  }
-
-  #leave(slot: Slot): void {
-    if (slot.delivery === undefined) {
+  readonly #returned = (slot: Slot, result: unknown, failed: boolean): void => {
+    const { delivery } = slot
+    if (delivery === undefined) {
       this.#queue.counts.overdue--
     } else {
-      this.#vacate(slot)
+      slot.delivery = undefined
+      this.#running.delete(slot)
       this.#idle.push(slot)
+      this.#finish(delivery, result, failed)
     }
     this.#host.moved(this.#queue)
   }
 
-  #abandon(delivery: Delivery, reason: BusbarError): void {
-    const slot = this.#running.find((running) => running.delivery === delivery)
-    if (slot !== undefined) this.#vacate(slot)
-    this.#queue.counts.overdue++
-    delivery.abort(reason)
+  #finish(delivery: Delivery, result: unknown, failed: boolean): void {
+    if (failed) delivery.reject({ outcome: 'nack', error: result })
+    else delivery.settle(result)
+    this.#done()
   }
 
-  #vacate(slot: Slot): void {
+  #giveUpOn(slot: Slot): void {
     slot.delivery = undefined
-    const last = this.#running.pop() as Slot // at least `slot` is running
-    if (last !== slot) {
-      this.#running[slot.index] = last
-      last.index = slot.index
-    }
+    this.#running.delete(slot)
+    this.#queue.counts.overdue++
+    this.#done()
+  }
+
+  /** A delivery is over, as far as the broker waits for it. */
+  #done(): void {
     this.#host.workload.busy--
     this.#host.workload.progress++
     this.#host.ready(this.#queue)

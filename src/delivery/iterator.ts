@@ -91,23 +91,23 @@ export class Iteration implements Consumer, Settler, AsyncIterableIterator<Deliv
     this.#waiting.shift()?.({ done: false, value: this.#hold(entry) })
   }
 
-  ack(delivery: Delivery): void {
-    this.#queue.ack(delivery.entry)
+  ack(delivery: Delivery, entry: Entry): void {
+    this.#queue.ack(entry)
     this.#putDown(delivery)
   }
 
-  reject(delivery: Delivery, settlement: Settlement): void {
-    this.#queue.reject(delivery.entry, settlement)
+  reject(delivery: Delivery, entry: Entry, settlement: Settlement): void {
+    this.#queue.reject(entry, settlement)
     this.#putDown(delivery)
   }
 
-  extend(delivery: Delivery, ms: number): void {
-    this.#queue.extend(delivery.entry, ms)
+  extend(entry: Entry, ms: number): void {
+    this.#queue.extend(entry, ms)
   }
 
-  takeAway(delivery: Delivery, error: BusbarError): void {
+  takeAway(delivery: Delivery, entry: Entry, error: BusbarError): void {
     delivery.abort(error)
-    this.reject(delivery, { outcome: 'nack', error })
+    this.reject(delivery, entry, { outcome: 'nack', error })
   }
 
   abort(reason: BusbarError): void {
@@ -116,8 +116,7 @@ export class Iteration implements Consumer, Settler, AsyncIterableIterator<Deliv
 
   abandon(reason: BusbarError, dispose: (entry: Entry) => void): void {
     for (const delivery of [...this.#inHand]) {
-      delivery.abort(reason)
-      dispose(delivery.entry)
+      delivery.abandon(reason, dispose)
       this.#putDown(delivery)
     }
   }
@@ -138,7 +137,7 @@ export class Iteration implements Consumer, Settler, AsyncIterableIterator<Deliv
   }
 
   #hold(entry: Entry): Delivery {
-    const delivery = new Delivery(entry, this)
+    const delivery = new Delivery(entry.event, this, entry)
     this.#inHand.push(delivery)
     this.#queue.beginAckWait(entry)
     return delivery

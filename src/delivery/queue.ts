@@ -83,8 +83,6 @@ export interface QueueParts {
   readonly rules: QueueRules
   /** Its number in the broker. */
   readonly order: number
-  /** Counters to share with a `Direct`; default: its own. */
-  readonly counts?: Counts
 }
 
 const MAX_HOPS = 8
@@ -95,7 +93,7 @@ export class MessageQueue implements Timed {
   readonly filter: string
   readonly group: string | undefined
   readonly rules: QueueRules
-  readonly counts: Counts
+  readonly counts: Counts = zeroCounts()
   /** Those among whom messages are shared out in turn. */
   readonly consumers: Consumer[] = []
   /** Written by the broker's schedule of queues. */
@@ -119,7 +117,7 @@ export class MessageQueue implements Timed {
   readonly #deadlines = new Deadlines<Entry>()
   #lanes: Lanes | undefined
   /** With `ordered`: messages without a key that wait for redelivery and hold back all that come after them. */
-  readonly #holding = new Set<Entry>()
+  #holding: Set<Entry> | undefined
   /** In flight, ack wait not begun. */
   #unstamped: Entry[] = []
   /** The consumer after the one that was served last. */
@@ -128,12 +126,11 @@ export class MessageQueue implements Timed {
   /** Called when a message came to its end or a handler returned; see `drain()`. */
   watch: (() => void) | undefined
 
-  constructor({ filter, group, rules, order, counts }: QueueParts, host: QueueHost) {
+  constructor({ filter, group, rules, order }: QueueParts, host: QueueHost) {
     this.filter = filter
     this.group = group
     this.rules = rules
     this.order = order
-    this.counts = counts ?? zeroCounts()
     this.#host = host
   }
 
@@ -159,11 +156,8 @@ export class MessageQueue implements Timed {
     const entry = new Entry(event)
     this.counts.matched++
     if (event.key !== undefined) this.#lanes ??= new Lanes()
-    if (dueAt !== undefined) {
-      this.#delay(entry, dueAt)
-      return
-    }
-    this.#count(entry, 'queued')
+    if (dueAt !== undefined) return this.#delay(entry, dueAt)
+    this.#enqueue(entry)
     this.#fresh.push(entry)
     if (event.expiresAt !== undefined) this.#setDeadline(entry, event.expiresAt)
     this.#host.ready(this)
@@ -186,7 +180,7 @@ export class MessageQueue implements Timed {
     this.counts.matched++
     this.counts.overflowed++
     this.counts.skipped++
-    if (this.#host.observed) this.#host.ended(this, event, { deliveryCount: 0, end: 'overflowed' })
+    this.#host.ended(this, event, { deliveryCount: 0, end: 'overflowed' })
   }
 
   /** The consumer whose turn it is among those that are free. */
@@ -217,15 +211,28 @@ export class MessageQueue implements Timed {
     return this.#deadlines.size > 0
   }
 
+  /** What most messages come to: as `#end`, without what the others need. */
   ack(entry: Entry): void {
-    this.#end(entry, 'acked')
+    this.#leave(entry)
+    entry.state = 'ended'
+    this.counts.acked++
+    if (this.#lanes !== undefined) this.#passOn(entry)
+    if (this.#host.observed) this.#host.ended(this, entry.event, { deliveryCount: entry.deliveryCount, end: 'acked' })
+    this.#host.moved(this)
+  }
+
+  /** An entry in flight is no longer this queue's business, as if it had never matched. */
+  withdraw(entry: Entry): void {
+    this.#leave(entry)
+    this.counts.matched--
+    this.counts.delivered--
   }
 
   /** A message in flight is not acked: offered again, or at its end. */
   reject(entry: Entry, { outcome, delayMs, error }: Settlement): void {
     const now = this.#host.now()
-    if (isExpired(entry, now)) return this.#giveUp(entry, 'expired', error)
     if (this.isOver) return this.#end(entry, 'cancelled')
+    if (isExpired(entry, now)) return this.#giveUp(entry, 'expired', error)
     if (outcome === 'drop') return this.#giveUp(entry, 'dropped', error)
     if (entry.deliveryCount >= this.rules.maxDeliveries) {
       return this.#giveUp(entry, this.rules.qos === 0 ? 'dropped' : 'exhausted', error)
@@ -301,7 +308,7 @@ export class MessageQueue implements Timed {
     this.#host.workload.timed--
     if (entry.state === 'inFlight') {
       const error = new BusbarError('ERR_ACK_WAIT', `No settlement within ${this.rules.ackWaitMs} ms`, this.#facts(entry))
-      entry.delivery?.consumer.takeAway(entry.delivery, error)
+      entry.delivery?.expire(error)
     } else if (isExpired(entry, now)) this.#giveUp(entry, 'expired', undefined)
     else this.#offerAgain(entry, now, 0)
   }
@@ -310,58 +317,73 @@ export class MessageQueue implements Timed {
     return { topic, filter: this.filter }
   }
 
-  /** Moves an entry from one state to another in all counts. */
-  #count(entry: Entry, state: Entry['state'], from?: Entry['state']): void {
+  #enqueue(entry: Entry): void {
+    entry.state = 'queued'
+    this.counts.queued++
+    this.#host.workload.busy++
+  }
+
+  /** Takes an entry out of the state that it is in. */
+  #leave(entry: Entry): void {
     const { counts } = this
     const { workload } = this.#host
     workload.progress++
-    if (from === 'queued') workload.busy--
-    if (from === 'delayed') workload.delayed--
-    if (from !== undefined && from !== 'ended') counts[from]--
-    if (state === 'queued') workload.busy++
-    if (state === 'delayed') workload.delayed++
-    if (state !== 'ended') counts[state]++
-    entry.state = state
+    if (entry.position >= 0) this.#dropDeadline(entry)
+    if (entry.state === 'inFlight') {
+      counts.inFlight--
+      entry.delivery = undefined
+    } else if (entry.state === 'queued') {
+      counts.queued--
+      workload.busy--
+    } else {
+      counts.delayed--
+      workload.delayed--
+      if (this.#holding?.delete(entry)) this.#host.ready(this)
+    }
   }
 
   #start(entry: Entry): Entry {
-    this.#dropDeadline(entry)
-    this.#count(entry, 'inFlight', 'queued')
+    const { counts } = this
+    this.#leave(entry)
+    entry.state = 'inFlight'
+    counts.inFlight++
     this.#host.workload.busy++ // until the consumer says that it is done
-    this.counts.delivered++
-    if (entry.deliveryCount++ > 0) this.counts.redelivered++
-    if (this.#host.observed) this.#host.tell('delivered', this, entry.event, { deliveryCount: entry.deliveryCount })
+    counts.delivered++
+    if (entry.deliveryCount++ > 0) counts.redelivered++
+    if (this.#host.observed && this.rules.qos > 0) {
+      this.#host.tell('delivered', this, entry.event, { deliveryCount: entry.deliveryCount })
+    }
     return entry
   }
 
   #delay(entry: Entry, dueAt: number): void {
-    this.#count(entry, 'delayed', entry.deliveryCount > 0 ? 'inFlight' : undefined)
-    entry.delivery = undefined
+    entry.state = 'delayed'
+    this.counts.delayed++
+    this.#host.workload.delayed++
     this.#setDeadline(entry, Math.min(dueAt, entry.event.expiresAt ?? Infinity))
     if (entry.deliveryCount > 0) this.#holdBack(entry)
   }
 
   #holdBack(entry: Entry): void {
     if (!this.rules.ordered) this.#passOn(entry)
-    else if (entry.event.key === undefined) this.#holding.add(entry)
+    else if (entry.event.key === undefined) (this.#holding ??= new Set()).add(entry)
   }
 
   #isHeldBack(entry: Entry): boolean {
-    if (this.#holding.size === 0) return false
+    if (this.#holding === undefined || this.#holding.size === 0) return false
     return [...this.#holding].some((holding) => comesAfter(entry, holding))
   }
 
+  /** An entry that is in flight or delayed waits, or is queued again at once. */
   #offerAgain(entry: Entry, now: number, wait: number): void {
+    this.#leave(entry)
     if (wait > 0) return this.#delay(entry, now + wait)
-    this.#holding.delete(entry)
-    this.#dropDeadline(entry)
-    this.#count(entry, 'queued', entry.state)
-    entry.delivery = undefined
-    this.#requeue(entry)
+    this.#enqueue(entry)
+    this.#returnToQueue(entry)
     if (entry.event.expiresAt !== undefined) this.#setDeadline(entry, entry.event.expiresAt)
   }
 
-  #requeue(entry: Entry): void {
+  #returnToQueue(entry: Entry): void {
     this.#returned.insert(entry, comesAfter)
     this.#host.ready(this)
   }
@@ -369,28 +391,28 @@ export class MessageQueue implements Timed {
   /** The next message of the same key, if there is one, can go on. */
   #passOn(entry: Entry): void {
     const next = this.#lanes?.release(entry)
-    if (next !== undefined) this.#requeue(next)
+    if (next !== undefined) this.#returnToQueue(next)
   }
 
   #giveUp(entry: Entry, reason: GivenUp, error: unknown): void {
     if (this.rules.deadLetterTopic === undefined) return this.#end(entry, reason, error)
     if ((entry.event.extras?.hops ?? 0) >= MAX_HOPS) return this.#end(entry, 'exhausted', error)
+    const { workload } = this.#host
+    workload.busy++ // until the dead letter has been published, so that nobody takes the broker for idle in between
     this.#end(entry, 'deadLettered', error)
     this.#host.deadLetter(this, entry, reason, error)
+    workload.busy--
+    this.#host.moved(this)
   }
 
   #end(entry: Entry, end: End, error?: unknown): void {
-    this.#dropDeadline(entry)
-    if (this.#holding.delete(entry)) this.#host.ready(this)
-    const from = entry.state
-    this.#count(entry, 'ended', from)
+    const wasQueued = entry.state === 'queued'
+    this.#leave(entry)
+    entry.state = 'ended'
     this.counts[end]++
-    entry.delivery = undefined
     if (this.#lanes !== undefined) this.#passOn(entry)
-    if (from === 'queued') this.#bury()
-    if (end !== 'acked' || this.#host.observed) {
-      this.#host.ended(this, entry.event, { deliveryCount: entry.deliveryCount, end, error })
-    }
+    if (wasQueued) this.#bury()
+    this.#host.ended(this, entry.event, { deliveryCount: entry.deliveryCount, end, error })
     this.#host.moved(this)
   }
 
@@ -434,7 +456,6 @@ export class MessageQueue implements Timed {
   }
 
   #dropDeadline(entry: Entry): void {
-    if (entry.position < 0) return
     this.#deadlines.delete(entry)
     this.#host.workload.timed--
   }

@@ -33,6 +33,7 @@ export interface Origin {
 
 /** A reading of the wall clock, shared by the events that were accepted at that moment. */
 export interface Stamp {
+  readonly origin: Origin
   readonly wall: number
   /** `wall` in RFC 3339, once somebody has asked. */
   text: string | undefined
@@ -58,36 +59,28 @@ export class Envelope implements Message {
   readonly topic: string
   /** The data as the isolator stores it. */
   readonly content: unknown
-  readonly origin: Origin
   readonly extras: Extras | undefined
   /** Number of the event in its broker, in the order of acceptance. */
   serial: number
-  #stamp: Stamp
-  #event: CloudEvent | undefined
+  /** When it was accepted, and by whom. */
+  stamp: Stamp
   /** The only recipient, when there is just one and it shares the envelope with nobody. */
   recipient: Recipient | undefined
+  #event: CloudEvent | undefined
 
-  constructor(topic: string, content: unknown, origin: Origin, extras: Extras | undefined, serial: number, stamp: Stamp) {
+  constructor(topic: string, content: unknown, extras: Extras | undefined, serial: number, stamp: Stamp) {
     this.topic = topic
     this.content = content
-    this.origin = origin
     this.extras = extras
     this.serial = serial
-    this.#stamp = stamp
-    this.#event = undefined
-    this.recipient = undefined
+    this.stamp = stamp
   }
 
   /** A publish that waited for room happens when it is accepted, not when it was called. */
   restamp(serial: number, stamp: Stamp): void {
     this.serial = serial
-    this.#stamp = stamp
+    this.stamp = stamp
     this.#event = undefined
-  }
-
-  /** The wall clock at its acceptance. */
-  get wall(): number {
-    return this.#stamp.wall
   }
 
   get key(): string | undefined {
@@ -103,11 +96,11 @@ export class Envelope implements Message {
   }
 
   get id(): string {
-    return this.extras?.attributes.id ?? this.origin.idPrefix + this.serial.toString(36)
+    return this.extras?.attributes.id ?? this.stamp.origin.idPrefix + this.serial.toString(36)
   }
 
   get data(): unknown {
-    return this.origin.load === undefined ? this.content : this.event.data
+    return this.stamp.origin.load === undefined ? this.content : this.event.data
   }
 
   get event(): CloudEvent {
@@ -116,21 +109,22 @@ export class Envelope implements Message {
 
   /** The data of one delivery. */
   load(): unknown {
-    return this.origin.load === undefined ? this.content : this.origin.load(this.content)
+    const { load } = this.stamp.origin
+    return load === undefined ? this.content : load(this.content)
   }
 
   eventWith(data: unknown): CloudEvent {
-    const { extras, origin, topic } = this
+    const { extras, stamp, topic } = this
     const event: { [name: string]: unknown } = {
       specversion: '1.0',
       id: this.id,
-      source: origin.source,
+      source: stamp.origin.source,
       type: topic,
-      time: timeText(this.#stamp),
+      time: timeText(stamp),
     }
     if (extras !== undefined) {
       Object.assign(event, extras.attributes)
-      if (extras.ttlMs !== undefined) event.expirytime = new Date(this.#stamp.wall + extras.ttlMs).toISOString()
+      if (extras.ttlMs !== undefined) event.expirytime = new Date(stamp.wall + extras.ttlMs).toISOString()
     }
     if (data !== undefined) event.data = data
     return Object.freeze(event) as unknown as CloudEvent // all required attributes are set above
@@ -150,7 +144,8 @@ export class Envelope implements Message {
 
   /** Shared by all handlers of the event, so it is that of the handler which is running; after its first `await`, the broker's. */
   get signal(): AbortSignal {
-    return (this.recipient ?? this.origin.recipient ?? this.origin).signal
+    const { origin } = this.stamp
+    return (this.recipient ?? origin.recipient ?? origin).signal
   }
 
   ack(): boolean {

@@ -17,14 +17,14 @@ export type Isolation = 'shared' | 'frozen' | 'clone' | 'json'
 
 /** How data is kept between publish and delivery. */
 export interface Isolator {
-  /** @throws {BusbarError} `ERR_EVENT_INVALID` when the data cannot be cloned or is not JSON */
-  readonly store: (data: unknown) => unknown
+  /** Undefined when data is kept as it is. @throws {BusbarError} `ERR_EVENT_INVALID` when it cannot be cloned or is not JSON */
+  readonly store: ((data: unknown) => unknown) | undefined
   /** Makes the object of one delivery; undefined when all deliveries share what is stored. */
   readonly load: ((stored: unknown) => unknown) | undefined
 }
 
 const isolators: Record<Isolation, Isolator> = {
-  shared: { store: (data) => data, load: undefined },
+  shared: { store: undefined, load: undefined },
   frozen: { store: freezeDeep, load: undefined },
   clone: { store: (data) => guard(() => structuredClone(data)), load: structuredClone },
   // Text that is undefined stands for undefined, which JSON does not have.

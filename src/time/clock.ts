@@ -35,38 +35,46 @@ export interface Clock {
 /** The longest delay that native timers keep; beyond it they fire at once. */
 export const MAX_TIMER_MS: number = 2 ** 31 - 1
 
-/** How many readings of the wall clock may pass in one run of code before it is read anew. */
+/** How many questions one reading of the wall clock answers. */
 const READINGS_PER_STAMP = 64
-
-const resolved: Promise<void> = Promise.resolve()
 
 /**
  * The platform's clock. Whole milliseconds: they stay small integers, which
  * engines keep without a heap object of their own.
  */
 export class SystemClock implements Clock {
-  /** The last reading of the wall clock; undefined when it has to be read again. */
-  #wall: number | undefined
-  /** Readings that may still be answered from `#wall`. */
+  /** The last reading of the wall clock. */
+  #wall = 0
+  /** Questions that may still be answered from it. */
   #left = 0
+  /** Whether a turn is on its way after which the clock has to be read anew. */
+  #isTurning = false
 
   now(): number {
     return Math.floor(performance.now())
   }
 
   /**
-   * Reading the wall clock costs as much as publishing an event, so one reading
-   * serves until the running code ends, and for at most 64 questions.
+   * Reading the wall clock costs as much as publishing some events, so one
+   * reading serves for a turn of the event loop, and for at most 64 questions.
    */
   wallTime(): number {
-    if (this.#wall !== undefined && this.#left-- > 0) return this.#wall
-    if (this.#wall === undefined) resolved.then(this.#forget)
+    if (this.#left === 0) this.#read()
+    this.#left--
+    return this.#wall
+  }
+
+  #read(): void {
+    this.#wall = Date.now()
     this.#left = READINGS_PER_STAMP
-    return (this.#wall = Date.now())
+    if (this.#isTurning) return
+    this.#isTurning = true
+    nextTurn(this.#forget)
   }
 
   readonly #forget = (): void => {
-    this.#wall = undefined
+    this.#isTurning = false
+    this.#left = 0
   }
 
   setTimer(callback: () => void, delayMs: number): unknown {

@@ -16,10 +16,11 @@ const CAPACITY = 16_384
 /** Longer topics are not worth the memory: two full generations of them hold 16 MB at most. */
 const MAX_LENGTH = 256
 
-/** The last value that was let in for each topic; forgets, but never invents. `undefined` is no value. */
-export class TopicCache<V> {
+/** What was worked out for a topic; forgets, but never invents. */
+export class TopicCache<V extends object> {
   #young = new Map<string, V>()
   #old = new Map<string, V>()
+  /** Topics of one generation, at most. */
   readonly #capacity: number
   /** The die: a linear congruential sequence, because topics that come in turns can keep step with a count. */
   #die = 1
@@ -28,7 +29,7 @@ export class TopicCache<V> {
     this.#capacity = capacity
   }
 
-  /** Topics held; at most twice the capacity. */
+  /** Places taken; at most twice the capacity. */
   get size(): number {
     return this.#young.size + this.#old.size
   }
@@ -37,7 +38,7 @@ export class TopicCache<V> {
     return this.#young.get(topic) ?? this.#revive(topic)
   }
 
-  /** Keeps `value` for `topic`, or does not. */
+  /** After a miss: keeps `value` for `topic`, or does not. */
   set(topic: string, value: V): void {
     this.#die = (Math.imul(this.#die, 1_664_525) + 1_013_904_223) | 0
     if (this.#die >>> 30 === 0 && topic.length <= MAX_LENGTH) this.#keep(topic, value)
@@ -54,13 +55,10 @@ export class TopicCache<V> {
     if (this.#old.size > 0) this.#old = new Map()
   }
 
-  /** A topic of the old generation that is asked for moves to the young one. */
+  /** A topic of the old generation that is asked for becomes one of the young one, too. */
   #revive(topic: string): V | undefined {
-    const value = this.#old.size > 0 ? this.#old.get(topic) : undefined
-    if (value !== undefined) {
-      this.#old.delete(topic)
-      this.#keep(topic, value)
-    }
+    const value = this.#old.get(topic)
+    if (value !== undefined) this.#keep(topic, value)
     return value
   }
 

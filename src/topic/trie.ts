@@ -20,6 +20,7 @@
  */
 import { rulesOf, type Dialect, type Rules } from './dialect.ts'
 import { matches } from './params.ts'
+import { Sieve } from './sieve.ts'
 
 /** Edges of a shape. From `MULTI` on, `edge - MULTI` is the number of levels behind the wildcard. */
 const LITERAL = 0
@@ -28,9 +29,6 @@ const MULTI = 2
 
 /** The hash of no units (FNV-1a). */
 const SEED = 0x811c9dc5 | 0
-
-/** A word has 32 bits, so at most one hash in sixteen passes the sieve that should not. */
-const MARKS_PER_WORD = 2
 
 const none: readonly never[] = Object.freeze([])
 
@@ -70,10 +68,8 @@ export class TopicTrie<T> {
   readonly #newest = new Map<number, Entry<T>>()
   /** All other entries, by target. */
   readonly #others = new Map<T, Entry<T>>()
-  /** One bit set for each hash in `#newest`, and for those removed since it was made. */
-  #sieve = new Int32Array(1)
-  /** Bits set in `#sieve`, at most. */
-  #marks = 0
+  /** Has every hash of `#newest`. */
+  readonly #sieve = new Sieve()
   /** The text at hand, by unit, and its levels, by hash. Here, like `#reached`, to spare an allocation. */
   #units = new Uint16Array(128)
   readonly #levels: number[] = []
@@ -93,9 +89,9 @@ export class TopicTrie<T> {
     return this.#root.uses
   }
 
-  /** Shapes but for the root, entries, and words of the sieve beyond the first 64; 0 when nothing is held. */
+  /** Shapes but for the root, entries, and words of the sieve beyond the first few; 0 when nothing is held. */
   get nodeCount(): number {
-    return this.#shapes + this.#newest.size + this.#others.size + Math.max(0, this.#sieve.length - 64)
+    return this.#shapes + this.#newest.size + this.#others.size + this.#sieve.size
   }
 
   add(filter: string, target: T): void {
@@ -155,7 +151,7 @@ export class TopicTrie<T> {
       }
       if (level === count) {
         // Engines keep integers of 31 bits without a heap object.
-        if (isMarked(this.#sieve, hash >> 1)) this.#reached[this.#reachedCount++] = hash >> 1
+        if (this.#sieve.has(hash >> 1)) this.#reached[this.#reachedCount++] = hash >> 1
         return
       }
       const single = edges[SINGLE]
@@ -204,13 +200,11 @@ export class TopicTrie<T> {
     const same = older?.filter === filter ? older.filter : filter
     const entry: Entry<T> = { filter: same, target, order: this.#order++, older, newer: undefined }
     this.#newest.set(hash, entry)
-    if (older !== undefined) {
+    if (older === undefined) {
+      this.#sieve.add(hash, this.#newest)
+    } else {
       older.newer = entry
       this.#others.set(older.target, older)
-    } else if (++this.#marks > this.#sieve.length * MARKS_PER_WORD) {
-      this.#renewSieve()
-    } else {
-      mark(this.#sieve, hash)
     }
   }
 
@@ -228,16 +222,9 @@ export class TopicTrie<T> {
       this.#others.delete(older.target)
     } else {
       this.#newest.delete(hash)
-      if (this.#sieve.length > this.#newest.size * 4 + 64) this.#renewSieve()
+      this.#sieve.shrink(this.#newest)
     }
     return true
-  }
-
-  /** Makes the sieve without the marks of what was removed and with room for as many again. */
-  #renewSieve(): void {
-    this.#marks = this.#newest.size
-    this.#sieve = new Int32Array(2 ** Math.ceil(Math.log2(this.#marks + 1)))
-    for (const hash of this.#newest.keys()) mark(this.#sieve, hash)
   }
 
   #path(filter: string): Path {
@@ -294,14 +281,6 @@ function newShape(): Shape {
 
 function fold(hash: number, value: number): number {
   return Math.imul(hash ^ value, 0x01000193)
-}
-
-function mark(sieve: Int32Array, hash: number): void {
-  sieve[(hash >>> 5) & (sieve.length - 1)]! |= 1 << hash
-}
-
-function isMarked(sieve: Int32Array, hash: number): boolean {
-  return ((sieve[(hash >>> 5) & (sieve.length - 1)]! >>> hash) & 1) !== 0
 }
 
 /** Sorts by `order`, in place; for the usual few, insertion is far cheaper than `sort`. */
