@@ -1,0 +1,174 @@
+/**
+ * The package as a stranger gets it: packed, installed without a network into
+ * an empty folder, and used from ES modules, CommonJS and TypeScript.
+ */
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, posix } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { root, Stranger } from './stranger.ts'
+
+/** Everything that may be in the tarball. */
+const allowed: readonly RegExp[] = [
+  /^(package\.json|README\.md|LICENSE)$/,
+  /^dist\/(esm|cjs)\/([a-z-]+\/)*[a-z-]+(\.js|\.d\.ts)(\.map)?$/,
+  /^dist\/cjs\/package\.json$/,
+  /^src\/([a-z-]+\/)*[a-z-]+\.ts$/,
+]
+
+const useEsm = `
+import { Broker } from 'busbar'
+import * as cloudevents from 'busbar/cloudevents'
+import { ManualClock } from 'busbar/testing'
+console.log(typeof Broker, typeof ManualClock, Object.keys(cloudevents).length > 0)
+`
+
+const useCommonJs = `
+const { Broker } = require('busbar')
+const cloudevents = require('busbar/cloudevents')
+const { ManualClock } = require('busbar/testing')
+console.log(typeof Broker, typeof ManualClock, Object.keys(cloudevents).length > 0)
+`
+
+const useTypes = `
+import { Broker, type BusbarError, type Message } from 'busbar'
+import * as cloudevents from 'busbar/cloudevents'
+import { ManualClock } from 'busbar/testing'
+
+const broker = new Broker<{ 'orders/placed': { total: number } }>({ clock: new ManualClock() })
+export const placed: Promise<void> = broker.publish('orders/placed', { total: 1 })
+// @ts-expect-error the total is a number
+export const wrong: Promise<void> = broker.publish('orders/placed', { total: '1' })
+export type Placed = Message<{ total: number }>
+export const codeOf = (error: BusbarError): string => error.code
+export const codec: object = cloudevents
+`
+
+const stranger = new Stranger()
+after(() => stranger.leave())
+
+const files: readonly string[] = readdirSync(stranger.installed, { recursive: true, withFileTypes: true })
+  .filter((entry) => entry.isFile())
+  .map((entry) =>
+    join(entry.parentPath, entry.name)
+      .slice(stranger.installed.length + 1)
+      .replaceAll('\\', '/'),
+  )
+
+describe('The tarball', () => {
+  it('holds the build, the sources and the papers, nothing else', () => {
+    assert.deepEqual(
+      files.filter((file) => !allowed.some((shape) => shape.test(file))),
+      [],
+    )
+  })
+
+  it('holds what every door names', () => {
+    const named = JSON.stringify(manifest().exports).match(/(?<="\.\/)[^"]+\.[a-z]+(?=")/g) ?? []
+    assert.ok(named.length > 12)
+    assert.deepEqual(
+      named.filter((file) => !files.includes(file)),
+      [],
+    )
+  })
+
+  it('comes with the licence', () => {
+    assert.match(read('LICENSE'), /Apache License\s+Version 2\.0/)
+  })
+
+  it('needs no other package and runs nothing when installed', () => {
+    const { dependencies = {}, peerDependencies = {}, optionalDependencies = {}, scripts = {} } = manifest()
+    assert.deepEqual({ ...dependencies, ...peerDependencies, ...optionalDependencies }, {})
+    const hooks = ['preinstall', 'install', 'postinstall', 'prepare', 'prepublish']
+    assert.deepEqual(
+      hooks.filter((hook) => hook in scripts),
+      [],
+    )
+  })
+
+  it('has maps that lead to files in it', () => {
+    const maps = files.filter((file) => file.endsWith('.map'))
+    const lost = maps.flatMap((map) => {
+      // A source map of version 3, as the compiler and the bundler write it.
+      const { sources } = JSON.parse(read(map)) as { sources: string[] }
+      return sources.filter((source) => !files.includes(posix.join(posix.dirname(map), source)))
+    })
+    assert.ok(maps.length > 0)
+    assert.deepEqual(lost, [])
+  })
+
+  it('names no folder of the machine that built it', () => {
+    assert.deepEqual(
+      files.filter((file) => read(file).includes(root)),
+      [],
+    )
+  })
+
+  it('imports nothing of Node in the doors that browsers open', () => {
+    const code = files.filter((file) => /^dist\/.*\.js$/.test(file))
+    assert.deepEqual(
+      code.filter((file) =>
+        /^\s*(import|export)\b.*['"][^.'"][^'"]*['"];?$|\b(import|require)\(['"][^.]/m.test(read(file)),
+      ),
+      [],
+    )
+  })
+
+  it('keeps private fields native', () => {
+    assert.deepEqual(
+      files.filter((file) => /^dist\/.*\.js$/.test(file) && /\bWeakMap\b|__classPrivateField/.test(read(file))),
+      [],
+    )
+  })
+})
+
+describe('The installed package', () => {
+  it('can be imported', () => {
+    assert.equal(run('use.mjs', useEsm), 'function function true\n')
+  })
+
+  it('can be required', () => {
+    assert.equal(run('use.cjs', useCommonJs), 'function function true\n')
+  })
+
+  it('has one broker for all doors', () => {
+    const code = files.filter((file) => /^dist\/esm\/.*\.js$/.test(file))
+    assert.equal(code.filter((file) => /^class Broker\b/m.test(read(file))).length, 1)
+  })
+
+  for (const [name, compilerOptions] of [
+    ['nodenext', { module: 'nodenext', lib: ['es2022'], types: ['node'] }],
+    ['a bundler', { module: 'esnext', moduleResolution: 'bundler', lib: ['es2022', 'dom'], types: [] }],
+  ] as const) {
+    it(`has types for ${name}, with every check on`, () => {
+      const strict = {
+        strict: true,
+        noEmit: true,
+        target: 'es2022',
+        exactOptionalPropertyTypes: true,
+        skipLibCheck: false,
+      }
+      const typeRoots = [join(root, 'node_modules/@types')]
+      const names = ['types.mts', 'types.cts']
+      for (const name of names) stranger.write(name, useTypes)
+      stranger.write(
+        'tsconfig.json',
+        JSON.stringify({ compilerOptions: { ...strict, ...compilerOptions, typeRoots }, files: names }),
+      )
+      assert.equal(stranger.run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', '.']), '')
+    })
+  }
+})
+
+function run(file: string, code: string): string {
+  stranger.write(file, code)
+  return stranger.run(process.execPath, [file])
+}
+
+function read(file: string): string {
+  return readFileSync(join(stranger.installed, file), 'utf8')
+}
+
+function manifest(): Record<string, Record<string, unknown> | undefined> {
+  return JSON.parse(read('package.json')) // Checked key by key above.
+}
