@@ -6,7 +6,8 @@
  */
 import type { Direct } from './delivery/direct.ts'
 import type { Entry } from './delivery/entry.ts'
-import type { GivenUp, MessageQueue } from './delivery/queue.ts'
+import type { MessageQueue } from './delivery/queue.ts'
+import type { GivenUp } from './delivery/rules.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import { BusbarError } from './errors.ts'
 import { checkAttributes, checkExtensions, parseTime } from './event/cloudevent.ts'
@@ -156,10 +157,11 @@ export class Acceptance {
   /** `qos: 0`: called now, or kept until the event is due. */
   #direct(event: Envelope, route: Route): void {
     const targets = route.isSelective ? route.directs.filter((direct) => this.accepts(direct, event)) : route.directs
-    const { extras } = event
-    const isDue = extras === undefined || (extras.dueAt === undefined && !(Number(extras.expiresAt) <= this.#hub.now()))
-    if (isDue) this.#dispatcher.fanOut(event, targets)
-    else for (const target of targets) this.#hub.laterOf(target).offer(event, extras.dueAt)
+    const dueAt = event.extras?.dueAt
+    // What has expired already is offered too: it has matched, and its end has a name.
+    const isLater = dueAt !== undefined || (event.expiresAt !== undefined && event.isExpired(this.#hub.now()))
+    if (!isLater) this.#dispatcher.fanOut(event, targets)
+    else for (const target of targets) this.#hub.laterOf(target).offer(event, dueAt)
   }
 
   #wait(event: Envelope, full: MessageQueue, signal: AbortSignal | undefined): Promise<void> {

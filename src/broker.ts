@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * The broker, as its users hold it: publish, subscribe, close. Types are
  * checked here; what happens is in the rooms below.

@@ -135,7 +135,7 @@ export class Dispatcher {
   /** Delivers from one queue; it stays marked as ready meanwhile, so that it is not lined up twice. */
   #serve(queue: MessageQueue): void {
     for (let i = 0; i < BATCH && !this.#turn.isSpent; i++) {
-      const consumer = queue.nextConsumer()
+      const consumer = queue.consumers.next()
       const entry = consumer === undefined ? undefined : queue.take(queue.hasDeadlines ? this.#clock.now() : 0)
       if (consumer === undefined || entry === undefined) {
         queue.isReady = false

@@ -8,7 +8,8 @@
 import type { Direct, DirectHost } from './delivery/direct.ts'
 import { isThenable } from './delivery/handling.ts'
 import type { Message } from './delivery/message.ts'
-import { MessageQueue, type QueueHost, type QueueRules } from './delivery/queue.ts'
+import { MessageQueue } from './delivery/queue.ts'
+import type { QueueHost, QueueRules } from './delivery/rules.ts'
 import { Turn } from './delivery/turn.ts'
 import { Workload } from './delivery/workload.ts'
 import { Dispatcher } from './dispatcher.ts'
@@ -36,7 +37,6 @@ type Facts = Pick<Observation, 'deliveryCount' | 'end' | 'error'>
 
 /** `qos: 0` has a queue only for what is delayed, and offers it once. */
 const DELAYED_ONLY: QueueRules = {
-  qos: 0,
   capacity: Infinity,
   overflow: 'wait',
   ackWaitMs: Infinity,
@@ -55,13 +55,13 @@ export interface HubOptions {
   readonly observer: Observer | undefined
   readonly onError: (error: unknown, context: ErrorContext) => void
   /** Publishes a message that was given up on the dead letter topic of its queue. */
-  readonly deadLetter: QueueHost['deadLetter']
+  readonly deadLetter: QueueHost<MessageQueue>['deadLetter']
 }
 
-export class Hub implements QueueHost, DirectHost {
+export class Hub implements QueueHost<MessageQueue>, DirectHost {
   readonly clock: Clock
   readonly random: () => number
-  readonly deadLetter: QueueHost['deadLetter']
+  readonly deadLetter: QueueHost<MessageQueue>['deadLetter']
   readonly workload: Workload = new Workload()
   readonly dispatcher: Dispatcher
   /** Publishes that wait for room. */
@@ -149,7 +149,7 @@ export class Hub implements QueueHost, DirectHost {
     if (direct.later === undefined) {
       const { filter } = direct
       direct.later = new MessageQueue({ filter, group: undefined, rules: DELAYED_ONLY, order: this.nextOrder() }, this)
-      direct.later.consumers.push(direct)
+      direct.later.consumers.add(direct)
     }
     return direct.later
   }

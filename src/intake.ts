@@ -31,7 +31,7 @@ export class QueueIntake implements Intake {
     this.#queue = queue
     this.#consumer = consumer
     this.#host = host
-    queue.consumers.push(consumer)
+    queue.consumers.add(consumer)
   }
 
   get filter(): string {
@@ -61,7 +61,7 @@ export class QueueIntake implements Intake {
     const consumer = this.#consumer
     const leavesOthers = this.#leave()
     if (!leavesOthers) {
-      queue.consumers.push(consumer)
+      queue.consumers.add(consumer)
       this.#host.retire(queue)
     }
     const { watch } = queue
@@ -78,7 +78,7 @@ export class QueueIntake implements Intake {
     if (this.#leave()) {
       consumer.abandon(reason, (entry) => queue.giveBack(entry))
     } else {
-      queue.consumers.push(consumer) // so that `close()` finds what still runs
+      queue.consumers.add(consumer) // so that `close()` finds what still runs
       queue.isOver = true
       this.#host.retire(queue)
       queue.cancelWaiting()
@@ -92,9 +92,8 @@ export class QueueIntake implements Intake {
   /** @returns whether there are others left to take the messages */
   #leave(): boolean {
     const { consumers } = this.#queue
-    const index = consumers.indexOf(this.#consumer)
-    if (index >= 0) consumers.splice(index, 1)
-    return consumers.length > 0
+    consumers.remove(this.#consumer)
+    return consumers.size > 0
   }
 }
 

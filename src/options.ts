@@ -5,7 +5,7 @@
  *
  * Layer 5.
  */
-import type { QueueRules } from './delivery/queue.ts'
+import type { QueueRules } from './delivery/rules.ts'
 import type { Backoff } from './delivery/redelivery.ts'
 import { BusbarError, quote } from './errors.ts'
 import type { CloudEvent, ExtensionValue } from './event/cloudevent.ts'
@@ -231,6 +231,7 @@ function checkHistory(history: object): void {
 
 /** What a subscription asks for, with all defaults filled in. */
 export interface Settings extends QueueRules {
+  readonly qos: 0 | 1
   readonly group: string | undefined
   readonly concurrency: number
   readonly from: From

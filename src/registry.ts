@@ -123,7 +123,7 @@ export class Registry implements IntakeHost {
     for (const subscription of this.#live) subscription.end(reason, true)
     for (const target of this.#targets) {
       if (target instanceof Direct) target.abandon()
-      else for (const consumer of target.consumers) consumer.abandon(reason, (entry) => target.cancel(entry))
+      else for (const consumer of target.consumers.all()) consumer.abandon(reason, (entry) => target.cancel(entry))
     }
   }
 
@@ -220,8 +220,7 @@ export class Registry implements IntakeHost {
       if (!queue.isOver) admit(queue, event, false)
     }
     for (const event of events) {
-      const isExpired = event.expiresAt !== undefined && event.expiresAt <= now
-      if (isExpired || !acceptance.accepts({ where: queue.rules.where, filter: queue.filter }, event)) continue
+      if (event.isExpired(now) || !acceptance.accepts({ where: queue.rules.where, filter: queue.filter }, event)) continue
       const { overflow } = queue.rules
       const mayWait = overflow === 'wait' || overflow === 'reject'
       if (mayWait && queue.isFull) hub.line.join(queue, { order: event.serial, isOver: false, enter: enter(event), refuse: () => {} })

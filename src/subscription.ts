@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * One standing request, as its user holds it: counts, pausing, and the three
  * ways to end. What differs between `qos` 0 and 1 is behind `Intake`.

@@ -10,7 +10,7 @@ import { describe, it } from 'node:test'
 /** Bottom to top. A file may import only from the lists below its own, types included. */
 const layers: readonly (readonly string[])[] = [
   // Alone: they know nothing of Busbar.
-  ['errors.ts', 'stats.ts', 'time/clock.ts', 'topic/cache.ts', 'topic/dialect.ts', 'topic/tuples.ts'],
+  ['errors.ts', 'stats.ts', 'time/clock.ts', 'topic/cache.ts', 'topic/dialect.ts', 'topic/sieve.ts'],
   ['delivery/redelivery.ts', 'delivery/ring.ts', 'delivery/turn.ts', 'delivery/workload.ts'],
   // Events, topics, time.
   ['event/cloudevent.ts', 'event/isolation.ts', 'time/deadlines.ts', 'topic/topic.ts', 'topic/typed.ts'],
@@ -18,7 +18,8 @@ const layers: readonly (readonly string[])[] = [
   ['event/http.ts', 'event/envelope.ts', 'topic/trie.ts'],
   // One subscription's work.
   ['event/dead-letter.ts', 'history.ts', 'subscription.ts', 'delivery/entry.ts'],
-  ['delivery/delivery.ts', 'delivery/lanes.ts'],
+  ['delivery/delivery.ts', 'delivery/lanes.ts', 'delivery/rules.ts'],
+  ['delivery/backlog.ts', 'delivery/rotation.ts'],
   ['delivery/queue.ts'],
   ['delivery/handling.ts', 'line.ts', 'options.ts'],
   ['delivery/direct.ts', 'delivery/iterator.ts'],

@@ -8,7 +8,7 @@
 import { BusbarError, quote } from '../errors.ts'
 import type { CloudEvent } from '../event/cloudevent.ts'
 import type { Envelope, Recipient } from '../event/envelope.ts'
-import type { Entry } from './entry.ts'
+import type { Entry, Holder } from './entry.ts'
 import type { Message, Outcome } from './message.ts'
 
 /** What becomes of a message that is not acked. */
@@ -27,7 +27,7 @@ export interface Settler extends Recipient {
   takeAway(delivery: Delivery, entry: Entry, error: BusbarError): void
 }
 
-export class Delivery implements Message {
+export class Delivery implements Message, Holder {
   readonly #envelope: Envelope
   readonly #recipient: Recipient
   /** Undefined with `qos: 0`, where there is nothing to settle. */

@@ -11,7 +11,8 @@ import { Delivery } from './delivery.ts'
 import type { Entry } from './entry.ts'
 import { isThenable } from './handling.ts'
 import type { Handler, Message } from './message.ts'
-import type { Consumer, Facts, MessageQueue } from './queue.ts'
+import type { MessageQueue } from './queue.ts'
+import type { Consumer, Facts } from './rules.ts'
 import type { Workload } from './workload.ts'
 
 /** What a `Direct` asks of the broker. */

@@ -4,9 +4,15 @@
  *
  * Layer 4.
  */
+import type { BusbarError } from '../errors.ts'
 import type { Envelope } from '../event/envelope.ts'
 import type { Timed } from '../time/deadlines.ts'
-import type { Delivery } from './delivery.ts'
+
+/** Whoever may settle a message that is in flight. */
+export interface Holder {
+  /** The ack wait is over. */
+  expire(error: BusbarError): void
+}
 
 /** queued -> in flight -> ended, or back by way of delayed; whatever ends is out of the queue. */
 export type State = 'queued' | 'delayed' | 'inFlight' | 'ended'
@@ -18,7 +24,7 @@ export class Entry implements Timed {
   /** Written by `Deadlines`. Queued: expiry. Delayed: when its time comes. In flight: end of the ack wait. */
   position = -1
   /** The delivery that may settle it; undefined unless it is in flight. */
-  delivery: Delivery | undefined = undefined
+  delivery: Holder | undefined = undefined
 
   constructor(event: Envelope) {
     this.event = event

@@ -9,7 +9,8 @@ import type { BusbarError } from '../errors.ts'
 import { Delivery, type Settlement, type Settler } from './delivery.ts'
 import type { Entry } from './entry.ts'
 import type { Handler } from './message.ts'
-import type { Consumer, MessageQueue, QueueHost } from './queue.ts'
+import type { MessageQueue } from './queue.ts'
+import type { Consumer, QueueHost } from './rules.ts'
 
 /**
  * One of the places side by side in which async handlers run. Its callbacks are
@@ -38,7 +39,7 @@ export class Handling implements Consumer, Settler {
   readonly params: (topic: string) => readonly string[]
   readonly #handler: Handler
   readonly #queue: MessageQueue
-  readonly #host: QueueHost
+  readonly #host: QueueHost<MessageQueue>
   readonly #concurrency: number
   /** What the handler is being called with. */
   #current: Delivery | undefined
@@ -46,7 +47,7 @@ export class Handling implements Consumer, Settler {
   readonly #running = new Set<Slot>()
   readonly #idle: Slot[] = []
 
-  constructor(handler: Handler, queue: MessageQueue, host: QueueHost, { concurrency, params }: HandlingOptions) {
+  constructor(handler: Handler, queue: MessageQueue, host: QueueHost<MessageQueue>, { concurrency, params }: HandlingOptions) {
     this.#handler = handler
     this.#queue = queue
     this.#host = host
@@ -69,6 +70,7 @@ export class Handling implements Consumer, Settler {
 
   deliver(entry: Entry): void {
     const delivery = new Delivery(entry.event, this, entry)
+    if (this.#host.observed) this.#host.tell('delivered', this.#queue, entry.event, { deliveryCount: entry.deliveryCount })
     const handler = this.#handler // called without `this`
     this.#current = delivery
     let result: unknown

@@ -9,7 +9,8 @@ import type { BusbarError } from '../errors.ts'
 import { Delivery, type Settlement, type Settler } from './delivery.ts'
 import type { Entry } from './entry.ts'
 import type { HandlingOptions } from './handling.ts'
-import type { Consumer, MessageQueue, QueueHost } from './queue.ts'
+import type { MessageQueue } from './queue.ts'
+import type { Consumer, QueueHost } from './rules.ts'
 import { Ring } from './ring.ts'
 
 type Result = IteratorResult<Delivery, undefined>
@@ -24,14 +25,14 @@ export interface IterationOptions extends HandlingOptions {
 export class Iteration implements Consumer, Settler, AsyncIterableIterator<Delivery, undefined> {
   isPaused = false
   readonly #queue: MessageQueue
-  readonly #host: QueueHost
+  readonly #host: QueueHost<MessageQueue>
   readonly #options: IterationOptions
   /** Taken and not settled, the oldest first. */
   readonly #inHand: Delivery[] = []
   readonly #waiting = new Ring<(result: Result) => void>()
   #isOver = false
 
-  constructor(queue: MessageQueue, host: QueueHost, options: IterationOptions) {
+  constructor(queue: MessageQueue, host: QueueHost<MessageQueue>, options: IterationOptions) {
     this.#queue = queue
     this.#host = host
     this.#options = options
@@ -139,6 +140,7 @@ export class Iteration implements Consumer, Settler, AsyncIterableIterator<Deliv
   #hold(entry: Entry): Delivery {
     const delivery = new Delivery(entry.event, this, entry)
     this.#inHand.push(delivery)
+    if (this.#host.observed) this.#host.tell('delivered', this.#queue, entry.event, { deliveryCount: entry.deliveryCount })
     this.#queue.beginAckWait(entry)
     return delivery
   }

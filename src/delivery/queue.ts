@@ -3,99 +3,33 @@
  * their time, which are in flight, and how each of them ends. Pure state that
  * is told the time; whatever has to happen outside is asked of its `QueueHost`.
  *
- *   offer --> fresh ring ---+                 +--> acked
- *     |                     +--> in flight ---+--> given up: dropped, exhausted, expired, dead lettered
- *     +--> delayed --> returned, oldest first |
- *             ^--------------- nack ----------+
+ *   offer --> queued --> in flight --> acked
+ *     |        ^  |       |   |
+ *     |        |  |       |   +------> given up: dropped, exhausted, expired, dead lettered
+ *     +--> delayed <-nack-+
  *
- * An entry that ends while it stands in a ring stays there until it is passed
- * or swept: its `state` says that it is over.
- *
- * Layer 6.
+ * Layer 7.
  */
 import { BusbarError } from '../errors.ts'
-import type { CloudEvent } from '../event/cloudevent.ts'
 import type { Envelope } from '../event/envelope.ts'
 import { type Counts, type End, zeroCounts } from '../stats.ts'
 import { Deadlines, type Timed } from '../time/deadlines.ts'
+import { Backlog } from './backlog.ts'
 import type { Settlement } from './delivery.ts'
-import { comesAfter, Entry, isQueued } from './entry.ts'
-import { firstLive, Lanes } from './lanes.ts'
-import { type Backoff, redeliveryDelayMs } from './redelivery.ts'
-import { Ring } from './ring.ts'
-import type { Workload } from './workload.ts'
+import { Entry } from './entry.ts'
+import { redeliveryDelayMs } from './redelivery.ts'
+import { Rotation } from './rotation.ts'
+import type { GivenUp, QueueHost, QueueParts, QueueRules } from './rules.ts'
 
-/** How messages of a queue are treated; see `SubscribeOptions`. */
-export interface QueueRules {
-  readonly qos: 0 | 1
-  readonly capacity: number
-  readonly overflow: 'wait' | 'reject' | 'dropOldest' | 'dropNewest'
-  readonly ackWaitMs: number
-  readonly maxDeliveries: number
-  readonly backoff: Backoff
-  readonly ordered: boolean
-  readonly deadLetterTopic: string | undefined
-  readonly where: ((event: CloudEvent) => boolean) | undefined
-}
-
-/** What there is to say about a message that something happened to. */
-export interface Facts {
-  readonly deliveryCount: number
-  readonly error?: unknown
-}
-
-/** Why a message is given up. */
-export type GivenUp = 'dropped' | 'exhausted' | 'expired'
-
-/** What a queue asks of the broker. */
-export interface QueueHost {
-  readonly workload: Workload
-  random(): number
-  now(): number
-  /** Something can be delivered. */
-  ready(queue: MessageQueue): void
-  /** A message entered or left; somebody may be waiting for that. */
-  moved(queue: MessageQueue): void
-  /** The queue's earliest deadline may have become earlier. */
-  deadlineSet(queue: MessageQueue, time: number): void
-  /** Messages are in flight whose ack wait has to begin at the end of this turn of the event loop. */
-  unstamped(queue: MessageQueue): void
-  /** Whether somebody wants to hear of everything, also of acks. */
-  readonly observed: boolean
-  tell(what: 'delivered' | 'redelivered', queue: MessageQueue, event: Envelope, facts: Facts): void
-  ended(queue: MessageQueue, event: Envelope, facts: Facts & { readonly end: End }): void
-  deadLetter(queue: MessageQueue, entry: Entry, reason: GivenUp, error: unknown): void
-}
-
-/** Who takes messages from a queue. */
-export interface Consumer {
-  /** Whether it can take another message now. */
-  readonly isFree: boolean
-  deliver(entry: Entry): void
-  /** Gives up on what it has in hand; what is not settled goes to `dispose`. */
-  abandon(reason: BusbarError, dispose: (entry: Entry) => void): void
-}
-
-/** What a queue is made of. */
-export interface QueueParts {
-  readonly filter: string
-  readonly group: string | undefined
-  readonly rules: QueueRules
-  /** Its number in the broker. */
-  readonly order: number
-}
-
+/** Dead letter topics that an event may go through. */
 const MAX_HOPS = 8
-/** Ended entries that may stand in the rings beside as many living ones. */
-const SWEEP_AT = 64
 
 export class MessageQueue implements Timed {
   readonly filter: string
   readonly group: string | undefined
   readonly rules: QueueRules
   readonly counts: Counts = zeroCounts()
-  /** Those among whom messages are shared out in turn. */
-  readonly consumers: Consumer[] = []
+  readonly consumers: Rotation = new Rotation()
   /** Written by the broker's schedule of queues. */
   position = -1
   readonly order: number
@@ -107,26 +41,15 @@ export class MessageQueue implements Timed {
   isOver = false
   /** What would be offered again only after this moment is cancelled: the end of the grace time of `close()`. */
   horizon: number = Infinity
-  readonly #host: QueueHost
-  /** Never delivered, in order of acceptance. */
-  readonly #fresh = new Ring<Entry>()
-  /** Delayed before, and their time has come: before all fresh ones, the oldest event first. */
-  readonly #returned = new Ring<Entry>()
-  /** Ended entries that still stand in a ring. */
-  #dead = 0
+  readonly #host: QueueHost<MessageQueue>
+  readonly #backlog = new Backlog()
   readonly #deadlines = new Deadlines<Entry>()
-  #lanes: Lanes | undefined
-  /** With `ordered`: messages without a key that wait for redelivery and hold back all that come after them. */
-  #holding: Set<Entry> | undefined
   /** In flight, ack wait not begun. */
   #unstamped: Entry[] = []
-  /** The consumer after the one that was served last. */
-  #turn = 0
-
   /** Called when a message came to its end or a handler returned; see `drain()`. */
   watch: (() => void) | undefined
 
-  constructor({ filter, group, rules, order }: QueueParts, host: QueueHost) {
+  constructor({ filter, group, rules, order }: QueueParts, host: QueueHost<MessageQueue>) {
     this.filter = filter
     this.group = group
     this.rules = rules
@@ -155,10 +78,9 @@ export class MessageQueue implements Timed {
   offer(event: Envelope, dueAt: number | undefined): void {
     const entry = new Entry(event)
     this.counts.matched++
-    if (event.key !== undefined) this.#lanes ??= new Lanes()
     if (dueAt !== undefined) return this.#delay(entry, dueAt)
     this.#enqueue(entry)
-    this.#fresh.push(entry)
+    this.#backlog.push(entry)
     if (event.expiresAt !== undefined) this.#setDeadline(entry, event.expiresAt)
     this.#host.ready(this)
   }
@@ -168,7 +90,7 @@ export class MessageQueue implements Timed {
    * else the delayed one whose time comes last, else the event itself.
    */
   offerInsteadOfOldest(event: Envelope, dueAt: number | undefined): void {
-    const victim = this.#oldestQueued() ?? this.#lastDelayed()
+    const victim = this.#backlog.oldest() ?? this.#deadlines.last(({ state }) => state === 'delayed')
     if (victim === undefined) return this.overflow(event)
     this.offer(event, dueAt)
     this.counts.skipped++
@@ -183,26 +105,13 @@ export class MessageQueue implements Timed {
     this.#host.ended(this, event, { deliveryCount: 0, end: 'overflowed' })
   }
 
-  /** The consumer whose turn it is among those that are free. */
-  nextConsumer(): Consumer | undefined {
-    const { consumers } = this
-    for (let i = 0; i < consumers.length; i++) {
-      if (this.#turn >= consumers.length) this.#turn = 0
-      const consumer = consumers[this.#turn++]
-      if (consumer?.isFree) return consumer
-    }
-    return undefined
-  }
-
   /** The next message: from now on it is in flight. */
   take(now: number): Entry | undefined {
     for (;;) {
-      const ring = this.#nextRing()
-      const entry = ring.first
-      if (entry === undefined || this.#isHeldBack(entry)) return undefined
-      ring.shift()
-      if (isExpired(entry, now)) this.#giveUp(entry, 'expired', undefined)
-      else if (this.#lanes === undefined || this.#lanes.claim(entry)) return this.#start(entry)
+      const entry = this.#backlog.shift()
+      if (entry === undefined) return undefined
+      if (entry.event.isExpired(now)) this.#giveUp(entry, 'expired', undefined)
+      else if (this.#backlog.claim(entry)) return this.#start(entry)
     }
   }
 
@@ -216,7 +125,7 @@ export class MessageQueue implements Timed {
     this.#leave(entry)
     entry.state = 'ended'
     this.counts.acked++
-    if (this.#lanes !== undefined) this.#passOn(entry)
+    this.#passOn(entry)
     if (this.#host.observed) this.#host.ended(this, entry.event, { deliveryCount: entry.deliveryCount, end: 'acked' })
     this.#host.moved(this)
   }
@@ -232,15 +141,13 @@ export class MessageQueue implements Timed {
   reject(entry: Entry, { outcome, delayMs, error }: Settlement): void {
     const now = this.#host.now()
     if (this.isOver) return this.#end(entry, 'cancelled')
-    if (isExpired(entry, now)) return this.#giveUp(entry, 'expired', error)
+    if (entry.event.isExpired(now)) return this.#giveUp(entry, 'expired', error)
     if (outcome === 'drop') return this.#giveUp(entry, 'dropped', error)
-    if (entry.deliveryCount >= this.rules.maxDeliveries) {
-      return this.#giveUp(entry, this.rules.qos === 0 ? 'dropped' : 'exhausted', error)
-    }
+    if (entry.deliveryCount >= this.rules.maxDeliveries) return this.#giveUp(entry, 'exhausted', error)
     const wait = delayMs ?? redeliveryDelayMs(this.rules.backoff, entry.deliveryCount, this.#host.random)
     if (now + wait > this.horizon) return this.#end(entry, 'cancelled')
-    if (this.#host.observed) this.#host.tell('redelivered', this, entry.event, { deliveryCount: entry.deliveryCount, error })
     this.#offerAgain(entry, now, wait)
+    if (this.#host.observed) this.#host.tell('redelivered', this, entry.event, { deliveryCount: entry.deliveryCount, error })
   }
 
   /**
@@ -259,10 +166,7 @@ export class MessageQueue implements Timed {
 
   /** Everything that is queued or delayed ends as cancelled. */
   cancelWaiting(): void {
-    const parked = this.#lanes?.parked() ?? []
-    const waiting = [...this.#returned.toArray(), ...parked, ...this.#fresh.toArray(), ...this.#deadlines.items()]
-    this.#fresh.clear()
-    this.#returned.clear()
+    const waiting = [...this.#backlog.clear(), ...this.#deadlines.items()]
     for (const entry of waiting) {
       if (entry.state === 'queued' || entry.state === 'delayed') this.#end(entry, 'cancelled')
     }
@@ -307,14 +211,11 @@ export class MessageQueue implements Timed {
     if (entry === undefined) return
     this.#host.workload.timed--
     if (entry.state === 'inFlight') {
-      const error = new BusbarError('ERR_ACK_WAIT', `No settlement within ${this.rules.ackWaitMs} ms`, this.#facts(entry))
-      entry.delivery?.expire(error)
-    } else if (isExpired(entry, now)) this.#giveUp(entry, 'expired', undefined)
+      const { topic } = entry.event
+      const facts = { topic, filter: this.filter }
+      entry.delivery?.expire(new BusbarError('ERR_ACK_WAIT', `No settlement within ${this.rules.ackWaitMs} ms`, facts))
+    } else if (entry.event.isExpired(now)) this.#giveUp(entry, 'expired', undefined)
     else this.#offerAgain(entry, now, 0)
-  }
-
-  #facts({ event: { topic } }: Entry): { topic: string; filter: string } {
-    return { topic, filter: this.filter }
   }
 
   #enqueue(entry: Entry): void {
@@ -338,7 +239,7 @@ export class MessageQueue implements Timed {
     } else {
       counts.delayed--
       workload.delayed--
-      if (this.#holding?.delete(entry)) this.#host.ready(this)
+      if (this.#backlog.letGo(entry)) this.#host.ready(this)
     }
   }
 
@@ -350,9 +251,6 @@ export class MessageQueue implements Timed {
     this.#host.workload.busy++ // until the consumer says that it is done
     counts.delivered++
     if (entry.deliveryCount++ > 0) counts.redelivered++
-    if (this.#host.observed && this.rules.qos > 0) {
-      this.#host.tell('delivered', this, entry.event, { deliveryCount: entry.deliveryCount })
-    }
     return entry
   }
 
@@ -361,17 +259,9 @@ export class MessageQueue implements Timed {
     this.counts.delayed++
     this.#host.workload.delayed++
     this.#setDeadline(entry, Math.min(dueAt, entry.event.expiresAt ?? Infinity))
-    if (entry.deliveryCount > 0) this.#holdBack(entry)
-  }
-
-  #holdBack(entry: Entry): void {
-    if (!this.rules.ordered) this.#passOn(entry)
-    else if (entry.event.key === undefined) (this.#holding ??= new Set()).add(entry)
-  }
-
-  #isHeldBack(entry: Entry): boolean {
-    if (this.#holding === undefined || this.#holding.size === 0) return false
-    return [...this.#holding].some((holding) => comesAfter(entry, holding))
+    if (entry.deliveryCount === 0) return
+    if (this.rules.ordered) this.#backlog.hold(entry)
+    else this.#passOn(entry)
   }
 
   /** An entry that is in flight or delayed waits, or is queued again at once. */
@@ -379,19 +269,14 @@ export class MessageQueue implements Timed {
     this.#leave(entry)
     if (wait > 0) return this.#delay(entry, now + wait)
     this.#enqueue(entry)
-    this.#returnToQueue(entry)
-    if (entry.event.expiresAt !== undefined) this.#setDeadline(entry, entry.event.expiresAt)
-  }
-
-  #returnToQueue(entry: Entry): void {
-    this.#returned.insert(entry, comesAfter)
+    this.#backlog.pushBack(entry)
     this.#host.ready(this)
+    if (entry.event.expiresAt !== undefined) this.#setDeadline(entry, entry.event.expiresAt)
   }
 
   /** The next message of the same key, if there is one, can go on. */
   #passOn(entry: Entry): void {
-    const next = this.#lanes?.release(entry)
-    if (next !== undefined) this.#returnToQueue(next)
+    if (entry.event.key !== undefined && this.#backlog.release(entry)) this.#host.ready(this)
   }
 
   #giveUp(entry: Entry, reason: GivenUp, error: unknown): void {
@@ -410,43 +295,10 @@ export class MessageQueue implements Timed {
     this.#leave(entry)
     entry.state = 'ended'
     this.counts[end]++
-    if (this.#lanes !== undefined) this.#passOn(entry)
-    if (wasQueued) this.#bury()
+    this.#passOn(entry)
+    if (wasQueued) this.#backlog.bury(this.counts.queued)
     this.#host.ended(this, entry.event, { deliveryCount: entry.deliveryCount, end, error })
     this.#host.moved(this)
-  }
-
-  /** An entry ended in the middle of a ring: when too many have, the rings are swept. */
-  #bury(): void {
-    const living = this.counts.queued
-    if (++this.#dead < SWEEP_AT + living && living > 0) return
-    this.#dead = 0
-    this.#fresh.keep(isQueued)
-    this.#returned.keep(isQueued)
-    this.#lanes?.sweep()
-  }
-
-  #nextRing(): Ring<Entry> {
-    return firstLive(this.#returned) === undefined ? (firstLive(this.#fresh), this.#fresh) : this.#returned
-  }
-
-  #oldestQueued(): Entry | undefined {
-    const returned = firstLive(this.#returned)
-    if (returned !== undefined) return returned
-    const parked = this.#lanes?.oldest()
-    const fresh = firstLive(this.#fresh)
-    return parked === undefined || (fresh !== undefined && comesAfter(parked, fresh)) ? fresh : parked
-  }
-
-  /** Looks at all of them: the heap knows only the earliest. */
-  #lastDelayed(): Entry | undefined {
-    let last: Entry | undefined
-    for (const entry of this.#deadlines.items()) {
-      if (entry.state !== 'delayed') continue
-      const later = last === undefined ? 1 : this.#deadlines.timeOf(entry) - this.#deadlines.timeOf(last)
-      if (last === undefined || later > 0 || (later === 0 && comesAfter(entry, last))) last = entry
-    }
-    return last
   }
 
   #setDeadline(entry: Entry, time: number): void {
@@ -460,8 +312,3 @@ export class MessageQueue implements Timed {
     this.#host.workload.timed--
   }
 }
-
-function isExpired(entry: Entry, now: number): boolean {
-  return entry.event.expiresAt !== undefined && entry.event.expiresAt <= now
-}
-

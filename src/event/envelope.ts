@@ -91,6 +91,11 @@ export class Envelope implements Message {
     return this.extras?.expiresAt
   }
 
+  isExpired(now: number): boolean {
+    const expiresAt = this.extras?.expiresAt
+    return expiresAt !== undefined && expiresAt <= now
+  }
+
   get sequence(): number | undefined {
     return this.extras?.sequence
   }

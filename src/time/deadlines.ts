@@ -68,6 +68,15 @@ export class Deadlines<T extends Timed> {
     return item
   }
 
+  /** The latest of the items that are `wanted`; looks at all of them, because the heap knows only the earliest. */
+  last(wanted: (item: T) => boolean): T | undefined {
+    let last: T | undefined
+    for (const item of this.#items) {
+      if (wanted(item) && (last === undefined || this.#precedes(last, this.timeOf(last), item.position))) last = item
+    }
+    return last
+  }
+
   clear(): void {
     for (const item of this.#items) item.position = -1
     this.#items.length = this.#times.length = 0
