@@ -1,0 +1,216 @@
+/** At the edges: iterators. */
+import assert from 'node:assert/strict'
+import { describe } from 'node:test'
+import type { Message, Subscription } from '../../src/index.ts'
+import { assertStats, claims, codeOf, isSettled, turn, type Create } from './harness.ts'
+
+/** How a loop may be left. */
+const exits: Readonly<Record<string, (subscription: Subscription) => Promise<unknown>>> = {
+  break: async (subscription) => {
+    for await (const _ of subscription) break
+  },
+  'a return from the function': async (subscription) => {
+    for await (const message of subscription) return message
+    return undefined
+  },
+  'a throw in the body': async (subscription) => {
+    await assert.rejects(async () => {
+      for await (const _ of subscription) throw new Error('body')
+    }, { message: 'body' })
+  },
+  'return()': async (subscription) => {
+    const iterator = subscription[Symbol.asyncIterator]()
+    await iterator.next()
+    assert.deepEqual(await iterator.return?.(), { done: true, value: undefined })
+  },
+  'throw()': async (subscription) => {
+    const iterator = subscription[Symbol.asyncIterator]()
+    await iterator.next()
+    assert.equal(await codeOf(iterator.throw?.('mine') ?? assert.fail('no throw()')), 'mine')
+  },
+}
+
+const values = (results: readonly IteratorResult<Message>[]): unknown[] => results.map((result) => (result.done ? 'done' : result.value.data))
+
+export function iterators(create: Create): void {
+  const it = claims(create)
+
+  describe('iterators', () => {
+    it('hand out the events in order and end with the subscription', async ({ broker, subscribe }) => {
+      const subscription = subscribe('a', undefined)
+      for (const data of [1, 2, 3]) await broker.publish('a', data)
+      const drained = subscription.drain()
+      const seen: unknown[] = []
+      for await (const message of subscription) seen.push(message.data)
+      await drained
+      assert.deepEqual(seen, [1, 2, 3])
+      assertStats(subscription.stats(), { acked: 3 })
+    })
+
+    it('are one for each subscription', ({ subscribe }) => {
+      const subscription = subscribe('a', undefined)
+      const iterator = subscription[Symbol.asyncIterator]()
+      assert.equal(subscription[Symbol.asyncIterator](), iterator)
+      assert.equal(iterator[Symbol.asyncIterator](), iterator)
+    })
+
+    it('are refused for a subscription that has a handler', async ({ subscribe }) => {
+      assert.equal(await codeOf(() => subscribe('a', () => {})[Symbol.asyncIterator]()), 'ERR_OPTION_INVALID')
+    })
+
+    it('queue a second next() while the first waits', async ({ broker, subscribe }) => {
+      const iterator = subscribe('a', undefined, { concurrency: 5 })[Symbol.asyncIterator]()
+      const waiting = Promise.all([iterator.next(), iterator.next(), iterator.next()])
+      for (const data of [1, 2, 3]) await broker.publish('a', data)
+      assert.deepEqual(values(await waiting), [1, 2, 3])
+    })
+
+    it('serve concurrent next() calls in order of what is queued', async ({ broker, subscribe }) => {
+      const iterator = subscribe('a', undefined, { concurrency: 2 })[Symbol.asyncIterator]()
+      for (const data of [1, 2]) await broker.publish('a', data)
+      assert.deepEqual(values(await Promise.all([iterator.next(), iterator.next()])), [1, 2])
+    })
+
+    it('ack the message before when asked for the next', async ({ broker, subscribe }) => {
+      const subscription = subscribe('a', undefined)
+      const iterator = subscription[Symbol.asyncIterator]()
+      for (const data of [1, 2]) await broker.publish('a', data)
+      await iterator.next()
+      assertStats(subscription.stats(), { inFlight: 1, acked: 0 })
+      await iterator.next()
+      assertStats(subscription.stats(), { inFlight: 1, acked: 1 })
+      void iterator.next()
+      assertStats(subscription.stats(), { inFlight: 0, acked: 2 })
+    })
+
+    it('hold up to concurrency messages before they ack the oldest', async ({ broker, subscribe }) => {
+      const subscription = subscribe('a', undefined, { concurrency: 2 })
+      const iterator = subscription[Symbol.asyncIterator]()
+      for (const data of [1, 2, 3]) await broker.publish('a', data)
+      await iterator.next()
+      const second = await iterator.next()
+      assertStats(subscription.stats(), { inFlight: 2, acked: 0 })
+      second.value?.ack()
+      await iterator.next()
+      assertStats(subscription.stats(), { inFlight: 2, acked: 1 })
+    })
+
+    it('leave a message alone that was settled in the body', async ({ broker, clock, subscribe }) => {
+      const subscription = subscribe('a', undefined, { backoff: [5] })
+      const iterator = subscription[Symbol.asyncIterator]()
+      await broker.publish('a', 1)
+      const { value } = await iterator.next()
+      assert.equal(value?.nack(), true)
+      const next = iterator.next()
+      assertStats(subscription.stats(), { acked: 0, delayed: 1 })
+      await clock.advance(5)
+      assert.equal((await next).value?.deliveryCount, 2)
+    })
+
+    for (const [what, exit] of Object.entries(exits)) {
+      it(`cancel the message in hand and the rest when the loop is left by ${what}`, async ({ broker, subscribe }) => {
+        const subscription = subscribe('a', undefined, { deadLetterTopic: 'd', maxDeliveries: 1 })
+        for (const data of [1, 2, 3]) await broker.publish('a', data)
+        await exit(subscription)
+        await subscription.closed
+        assertStats(subscription.stats(), { acked: 0, cancelled: 3, deadLettered: 0 })
+        assertStats(broker.stats(), { subscriptions: 0 })
+        assert.deepEqual(await subscription[Symbol.asyncIterator]().next(), { done: true, value: undefined })
+      })
+    }
+
+    it('settle return() at once while a next() waits, and end that next()', async ({ broker, subscribe }) => {
+      const iterator = subscribe('a', undefined, { concurrency: 3 })[Symbol.asyncIterator]()
+      const waiting = Promise.all([iterator.next(), iterator.next()])
+      assert.deepEqual(await iterator.return?.('value' as never), { done: true, value: 'value' })
+      assert.deepEqual(values(await waiting), ['done', 'done'])
+      assert.deepEqual(await iterator.return?.(), { done: true, value: undefined })
+      assertStats(broker.stats(), { subscriptions: 0 })
+    })
+
+    for (const [what, end] of [
+      ['unsubscribe()', (one: Subscription) => one.unsubscribe()],
+      ['drain()', (one: Subscription) => one.drain()],
+    ] as const) {
+      it(`end a waiting next() on ${what}`, async ({ subscribe }) => {
+        const subscription = subscribe('a', undefined)
+        const waiting = subscription[Symbol.asyncIterator]().next()
+        await turn()
+        await end(subscription)
+        assert.deepEqual(await waiting, { done: true, value: undefined })
+      })
+    }
+
+    for (const graceMs of [0, 5_000]) {
+      it(`end a waiting next() on close({ graceMs: ${graceMs} })`, async ({ broker, subscribe }) => {
+        const waiting = subscribe('a', undefined)[Symbol.asyncIterator]().next()
+        await broker.close({ graceMs })
+        assert.equal((await waiting).done, true)
+      })
+    }
+
+    it('still hand out what is queued while the broker closes', async ({ broker, subscribe }) => {
+      const subscription = subscribe('a', undefined)
+      for (const data of [1, 2]) await broker.publish('a', data)
+      const closing = broker.close()
+      const seen: unknown[] = []
+      for await (const message of subscription) seen.push(message.data)
+      assert.deepEqual(seen, [1, 2])
+      assert.equal((await closing).acked, 2)
+    })
+
+    it('lose a message in hand to its ack wait and hand it out again', async ({ broker, clock, subscribe }) => {
+      const subscription = subscribe('a', undefined, { ackWaitMs: 10, backoff: [5] })
+      const iterator = subscription[Symbol.asyncIterator]()
+      await broker.publish('a', 1)
+      const { value: first } = await iterator.next()
+      await clock.advance(10)
+      assertStats(subscription.stats(), { inFlight: 0, delayed: 1, acked: 0 })
+      assert.equal(first?.ack(), false)
+      assert.equal(first?.signal.aborted, true)
+      const again = iterator.next()
+      await clock.advance(5)
+      assert.equal((await again).value?.deliveryCount, 2)
+    })
+
+    it('expire what nobody reads on time', async ({ broker, clock, subscribe }) => {
+      const subscription = subscribe('a', undefined)
+      await broker.publish('a', 1, { ttlMs: 5 })
+      await broker.publish('a', 2)
+      await clock.advance(5)
+      assertStats(subscription.stats(), { expired: 1, queued: 1 })
+      assert.equal((await subscription[Symbol.asyncIterator]().next()).value?.data, 2)
+    })
+
+    it('keep to their capacity however slowly they are read', async ({ broker, subscribe }) => {
+      const subscription = subscribe('a', undefined, { capacity: 2 })
+      for (let i = 0; i < 5; i++) void broker.publish('a', i)
+      await turn()
+      assertStats(broker.stats(), { waiting: 3, queued: 2 })
+      const iterator = subscription[Symbol.asyncIterator]()
+      const seen: unknown[] = []
+      for (let i = 0; i < 5; i++) {
+        seen.push((await iterator.next()).value?.data)
+        assert.ok(subscription.queuedCount + subscription.inFlightCount <= 2)
+      }
+      assert.deepEqual(seen, [0, 1, 2, 3, 4])
+    })
+
+    it('go on waiting while paused', async ({ broker, subscribe }) => {
+      const subscription = subscribe('a', undefined)
+      subscription.pause()
+      await broker.publish('a', 1)
+      const next = subscription[Symbol.asyncIterator]().next()
+      assert.equal(await isSettled(next), false)
+      subscription.resume()
+      assert.equal((await next).value?.data, 1)
+    })
+
+    it('unsubscribe at the end of an await using block', async ({ broker, subscribe }) => {
+      const subscription = subscribe('a', undefined)
+      await broker.publish('a', 1)
+      await subscription[Symbol.asyncDispose]()
+      assertStats(broker.stats(), { subscriptions: 0, cancelled: 1 })
+    })
+  })
+}
