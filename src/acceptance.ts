@@ -4,12 +4,13 @@
  *
  * Layer 10.
  */
+import { refuseOption } from './checks.ts'
 import type { Direct } from './delivery/direct.ts'
 import type { Entry } from './delivery/entry.ts'
 import type { MessageQueue } from './delivery/queue.ts'
 import type { GivenUp } from './delivery/rules.ts'
 import type { Dispatcher } from './dispatcher.ts'
-import { BusbarError } from './errors.ts'
+import { BusbarError, quote } from './errors.ts'
 import { checkAttributes, checkExtensions, parseTime } from './event/cloudevent.ts'
 import { deadLetterOf } from './event/dead-letter.ts'
 import { Envelope, type Extras, type Origin, type Stamp } from './event/envelope.ts'
@@ -17,7 +18,7 @@ import type { Isolator } from './event/isolation.ts'
 import type { History } from './history.ts'
 import type { Hub } from './hub.ts'
 import type { Waiter } from './line.ts'
-import { checkPublish, type PublishOptions, refuseOption } from './options.ts'
+import { checkPublish, type PublishOptions } from './options.ts'
 import type { Route, Router } from './router.ts'
 import type { Clock } from './time/clock.ts'
 
@@ -71,8 +72,8 @@ export class Acceptance {
       if (this.closed !== undefined) throw this.closed
       const route = this.#router.find(topic)
       if (options !== undefined || !this.#isPlain || !route.isDirect) return this.#publish(topic, data, options, route)
-      this.#dispatcher.dispatch(new Envelope(topic, data, undefined, ++this.#serial, this.#now()), route.directs)
       this.published++
+      this.#dispatcher.dispatch(new Envelope(topic, data, undefined, ++this.#serial, this.#now()), route.directs)
       return resolved
     } catch (error) {
       return this.#refuse(error, topic)
@@ -80,17 +81,30 @@ export class Acceptance {
   }
 
   #publish(topic: string, data: unknown, options: PublishOptions | undefined, route: Route): Promise<void> {
-    const extras = options === undefined ? this.#noExtras() : this.#readExtras(options)
-    const event = new Envelope(topic, this.#store === undefined ? data : this.#store(data), extras, ++this.#serial, this.#now())
+    const checked = options && checkPublish(options)
+    const extras = checked === undefined ? this.#noExtras() : this.#readExtras(checked)
+    const event = new Envelope(
+      topic,
+      this.#store === undefined ? data : this.#store(data),
+      extras,
+      ++this.#serial,
+      this.#now(),
+    )
     const full = this.#enter(event, route, undefined)
-    return full === undefined ? resolved : this.#wait(event, full, options?.signal)
+    return full === undefined ? resolved : this.#wait(event, full, checked?.signal)
   }
 
   /** The message of `entry` goes to the dead letter topic of its queue; that never waits. */
   readonly deadLetter = (queue: MessageQueue, entry: Entry, reason: GivenUp, error: unknown): void => {
     const topic = queue.rules.deadLetterTopic
     if (topic === undefined) return
-    const extras = deadLetterOf(entry.event, { reason, deliveries: entry.deliveryCount, error })
+    const extras = deadLetterOf(entry.event, {
+      reason,
+      filter: queue.filter,
+      group: queue.group,
+      deliveries: entry.deliveryCount,
+      error,
+    })
     const event = new Envelope(topic, entry.event.content, extras, ++this.#serial, this.#now())
     const route = this.#router.find(topic)
     this.#commit(event, route, this.#wanted(route, event), true)
@@ -121,7 +135,10 @@ export class Acceptance {
       const { overflow } = queue.rules
       if (overflow === 'reject') {
         const { topic } = event
-        throw new BusbarError('ERR_QUEUE_FULL', `The queue of ${queue.filter} is full`, { topic, filter: queue.filter })
+        throw new BusbarError('ERR_QUEUE_FULL', `The queue of ${quote(queue.filter)} is full`, {
+          topic,
+          filter: queue.filter,
+        })
       }
       if (overflow === 'wait') full ??= queue
     }
@@ -130,7 +147,9 @@ export class Acceptance {
   }
 
   #wanted({ queues, isSelective }: Route, event: Envelope): readonly MessageQueue[] {
-    return isSelective ? queues.filter(({ rules: { where }, filter }) => this.accepts({ where, filter }, event)) : queues
+    return isSelective
+      ? queues.filter(({ rules: { where }, filter }) => this.accepts({ where, filter }, event))
+      : queues
   }
 
   /** The moment of acceptance. @param isForced whether queues take it beyond their capacity */
@@ -138,7 +157,7 @@ export class Acceptance {
     this.published++
     const { extras } = event
     if (extras !== undefined) this.#settleTimes(event, extras)
-    for (const queue of queues) if (!queue.isOver) admit(queue, event, isForced)
+    for (const queue of queues) if (!queue.isRetired) admit(queue, event, isForced)
     if (this.#hub.observed) this.#hub.tell('published', NOBODY, event, { deliveryCount: 0 })
     if (route.directs.length > 0) this.#direct(event, route)
   }
@@ -220,8 +239,7 @@ export class Acceptance {
     return this.#history === undefined ? undefined : extrasOf({}, {})
   }
 
-  #readExtras(options: PublishOptions): Extras {
-    const checked = checkPublish(options)
+  #readExtras(checked: PublishOptions): Extras {
     const { extensions, ttlMs = 0 } = checked
     const attributes = { ...checkAttributes(checked), ...(extensions !== undefined && checkExtensions(extensions)) }
     if (this.#hub.clock.wallTime() + ttlMs > LAST_DATE_MS) refuseOption('ttlMs', 'it ends after the last date there is')

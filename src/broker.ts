@@ -12,14 +12,30 @@ import { checkAttribute } from './event/cloudevent.ts'
 import { isolatorFor } from './event/isolation.ts'
 import { History } from './history.ts'
 import { Hub } from './hub.ts'
-import { type BrokerOptions, checkBroker, checkClose, checkOnce, checkOnly, type PublishOptions, type SubscribeOptions } from './options.ts'
+import {
+  type BrokerOptions,
+  checkBroker,
+  checkClose,
+  checkOnce,
+  checkOnly,
+  type PublishOptions,
+  type SubscribeOptions,
+} from './options.ts'
 import { Registry } from './registry.ts'
 import { Router } from './router.ts'
 import { type BrokerStats, type CloseReport, endsSince } from './stats.ts'
 import type { Subscription } from './subscription.ts'
 import { type Clock, SystemClock } from './time/clock.ts'
 import type { Dialect } from './topic/dialect.ts'
-import type { AnyTopics, BrokerArguments, CheckedFilter, CheckedTopic, DataOf, MatchedTopic, TopicOf } from './topic/typed.ts'
+import type {
+  AnyTopics,
+  BrokerArguments,
+  CheckedFilter,
+  CheckedTopic,
+  DataOf,
+  MatchedTopic,
+  TopicOf,
+} from './topic/typed.ts'
 
 /** What a subscription to `Filter` is given: one message type for each topic that matches, told apart by `topic`. */
 export type MessageOf<Topics, Filter extends string = string, D extends Dialect = 'mqtt'> = MessageOn<
@@ -49,7 +65,9 @@ export interface CloseOptions {
  * broker.subscribe('orders/+', (message) => console.log(message.data.id))
  * await broker.publish('orders/created', { id: 'o-1' })
  */
-export class Broker<in out Topics extends object = AnyTopics, in out D extends Dialect = 'mqtt'> implements AsyncDisposable {
+export class Broker<in out Topics extends object = AnyTopics, in out D extends Dialect = 'mqtt'>
+  implements AsyncDisposable
+{
   readonly #hub: Hub
   readonly #acceptance: Acceptance
   readonly #registry: Registry
@@ -185,7 +203,8 @@ export class Broker<in out Topics extends object = AnyTopics, in out D extends D
     const closed = new BusbarError('ERR_CLOSED', 'The broker is closed')
     this.#acceptance.closed = closed
     hub.line.refuseAll(closed)
-    this.#registry.setHorizon(hub.now() + graceMs)
+    if (graceMs === 0) this.#registry.stop(closed)
+    else this.#registry.setHorizon(hub.now() + graceMs)
     return new Promise((resolve) => {
       hub.whenDone(graceMs, () => {
         this.#registry.endAll(closed)
@@ -200,6 +219,9 @@ export class Broker<in out Topics extends object = AnyTopics, in out D extends D
 /** 20 characters of base 36 and a dash: about 100 bits. */
 function randomPrefix(random: () => number): string {
   let prefix = ''
-  while (prefix.length < 20) prefix += Math.floor(random() * 36 ** 5).toString(36).padStart(5, '0')
+  while (prefix.length < 20)
+    prefix += Math.floor(random() * 36 ** 5)
+      .toString(36)
+      .padStart(5, '0')
   return `${prefix}-`
 }

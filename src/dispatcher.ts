@@ -4,8 +4,9 @@
  *
  * Layer 8.
  */
-import type { Direct } from './delivery/direct.ts'
+
 import { Delivery } from './delivery/delivery.ts'
+import type { Direct } from './delivery/direct.ts'
 import type { Message } from './delivery/message.ts'
 import type { MessageQueue } from './delivery/queue.ts'
 import { Ring } from './delivery/ring.ts'
@@ -113,7 +114,7 @@ export class Dispatcher {
     if (this.#isScheduled) return
     this.#isScheduled = true
     if (this.#turn.isSpent) this.#clock.nextTurn(this.#resume)
-    else resolved.then(this.#drain)
+    else void resolved.then(this.#drain)
   }
 
   readonly #resume = (): void => {

@@ -187,7 +187,8 @@ export class Hub implements QueueHost<MessageQueue>, DirectHost {
     if (end !== 'dropped' && end !== 'exhausted') return
     const { filter } = party
     const { topic } = event
-    const reason = error ?? new BusbarError(end === 'dropped' ? 'ERR_DROPPED' : 'ERR_EXHAUSTED', `Message ${end}`, { topic, filter })
+    const reason =
+      error ?? new BusbarError(end === 'dropped' ? 'ERR_DROPPED' : 'ERR_EXHAUSTED', `Message ${end}`, { topic, filter })
     this.report(reason, { kind: 'handler', topic, filter, deliveryCount: facts.deliveryCount, end, event: event.event })
   }
 

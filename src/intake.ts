@@ -79,9 +79,8 @@ export class QueueIntake implements Intake {
       consumer.abandon(reason, (entry) => queue.giveBack(entry))
     } else {
       queue.consumers.add(consumer) // so that `close()` finds what still runs
-      queue.isOver = true
       this.#host.retire(queue)
-      queue.cancelWaiting()
+      queue.close()
       if (abandons) consumer.abandon(reason, (entry) => queue.cancel(entry))
       else consumer.abort(reason)
     }
@@ -118,7 +117,6 @@ export class DirectIntake implements Intake {
 
   pause(isPaused: boolean): void {
     this.#direct.pause(isPaused)
-    if (this.#direct.later !== undefined) this.#host.ready(this.#direct.later)
   }
 
   drain(done: () => void): void {

@@ -61,7 +61,7 @@ export class Line {
   advance(queue: MessageQueue): void {
     const line = this.#lines.get(queue)
     if (line === undefined) return
-    while (line.length > 0 && (queue.isOver || queue.hasRoom)) {
+    while (line.length > 0 && (queue.isRetired || queue.hasRoom)) {
       const waiter = line.shift() as Waiter // the line is not empty
       if (waiter.isOver) continue
       this.#size--

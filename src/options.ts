@@ -5,9 +5,29 @@
  *
  * Layer 5.
  */
-import type { QueueRules } from './delivery/rules.ts'
+import {
+  ANYTHING,
+  COUNT,
+  COUNT_OR_INFINITY,
+  checkEach,
+  DURATION,
+  DURATION_OR_INFINITY,
+  FUNCTION,
+  isCount,
+  isDuration,
+  isObject,
+  OBJECT,
+  objectWith,
+  oneOf,
+  type Rules,
+  refuseOption,
+  rule,
+  SIGNAL,
+  TEXT,
+} from './checks.ts'
 import type { Backoff } from './delivery/redelivery.ts'
-import { BusbarError, quote } from './errors.ts'
+import type { QueueRules } from './delivery/rules.ts'
+import { quote } from './errors.ts'
 import type { CloudEvent, ExtensionValue } from './event/cloudevent.ts'
 import type { Isolation } from './event/isolation.ts'
 import type { ErrorContext, Observer } from './observer.ts'
@@ -106,97 +126,64 @@ export interface BrokerOptions {
   readonly observer?: Observer
 }
 
-type Check = (value: unknown) => boolean
-type Checks = ReadonlyMap<string, Check>
-
-const isDuration: Check = (value) => typeof value === 'number' && value >= 0 && value < Infinity
-const isDurationOrInfinity: Check = (value) => value === Infinity || isDuration(value)
-const isCount: Check = (value) => Number.isSafeInteger(value) && Number(value) >= 1
-const isCountOrInfinity: Check = (value) => value === Infinity || isCount(value)
-const isText: Check = (value) => typeof value === 'string' && value !== ''
-const isFunction: Check = (value) => typeof value === 'function'
-const isObject: Check = (value) => typeof value === 'object' && value !== null
-const isOneOf =
-  (...values: readonly unknown[]): Check =>
-  (value) =>
-    values.includes(value)
-/** Checked where it is used. */
-const isAnything: Check = () => true
-const hasMethods =
-  (...names: readonly string[]): Check =>
-  (value) =>
-    isObject(value) && names.every((name) => isFunction((value as Record<string, unknown>)[name]))
-
-const isBackoff: Check = (value) => {
-  if (Array.isArray(value)) return value.length > 0 && value.every(isDuration)
-  if (isObject(value)) checkEach(value as object, BACKOFF, 'backoff.')
-  return isObject(value)
-}
-
-const isSignal = hasMethods('addEventListener', 'removeEventListener')
-
-const BACKOFF: Checks = new Map<string, Check>([
-  ['delayMs', isDuration],
-  ['factor', (value) => isDuration(value) && Number(value) >= 1],
-  ['maxDelayMs', isDuration],
-  ['jitter', (value) => isDuration(value) && Number(value) <= 1],
+const BACKOFF: Rules = new Map([
+  ['delayMs', DURATION],
+  ['factor', rule('a number of at least 1', (value) => isDuration(value) && value >= 1)],
+  ['maxDelayMs', DURATION],
+  ['jitter', rule('a number from 0 to 1', (value) => isDuration(value) && value <= 1)],
 ])
 
-const SUBSCRIBE: Checks = new Map<string, Check>([
-  ['qos', isOneOf(0, 1)],
-  ['where', isFunction],
-  ['signal', isSignal],
+const SUBSCRIBE: Rules = new Map([
+  ['qos', oneOf(0, 1)],
+  ['where', FUNCTION],
+  ['signal', SIGNAL],
   // What only a queue has:
-  ['group', isText],
-  ['concurrency', isCount],
-  ['capacity', isCountOrInfinity],
-  ['overflow', isOneOf('wait', 'reject', 'dropOldest', 'dropNewest')],
-  ['ackWaitMs', isDurationOrInfinity],
-  ['maxDeliveries', isCountOrInfinity],
-  ['backoff', isBackoff],
-  ['ordered', isOneOf(true, false)],
-  ['deadLetterTopic', isText],
-  ['from', (value) => isOneOf('now', 'oldest')(value) || (isObject(value) && isCount((value as { sequence?: unknown }).sequence))],
+  ['group', TEXT],
+  ['concurrency', COUNT],
+  ['capacity', COUNT_OR_INFINITY],
+  ['overflow', oneOf('wait', 'reject', 'dropOldest', 'dropNewest')],
+  ['ackWaitMs', DURATION_OR_INFINITY],
+  ['maxDeliveries', COUNT_OR_INFINITY],
+  ['backoff', rule('an object, or a list of durations that is not empty', isBackoff)],
+  ['ordered', oneOf(true, false)],
+  ['deadLetterTopic', TEXT],
+  ['from', rule("'now', 'oldest' or { sequence } with a sequence from 1", isFrom)],
 ])
 const FOR_ANY_QOS = ['qos', 'where', 'signal']
 
-const PUBLISH: Checks = new Map<string, Check>([
-  ...['id', 'source', 'type', 'subject', 'time', 'datacontenttype', 'dataschema', 'extensions'].map((name) => [name, isAnything] as const),
-  ['key', isText],
-  ['ttlMs', (value) => isDuration(value) && value !== 0],
-  ['delayMs', isDuration],
-  ['signal', isSignal],
+const PUBLISH: Rules = new Map([
+  // Attributes are checked where events are.
+  ...['id', 'source', 'type', 'subject', 'time', 'datacontenttype', 'dataschema', 'extensions'].map(
+    (name) => [name, ANYTHING] as const,
+  ),
+  ['key', TEXT],
+  ['ttlMs', rule('a duration in ms above 0', (value) => isDuration(value) && value > 0)],
+  ['delayMs', DURATION],
+  ['signal', SIGNAL],
 ])
 
-const BROKER: Checks = new Map<string, Check>([
-  ['dialect', isOneOf('mqtt', 'nats', 'amqp', 'prefix', 'exact')],
-  ['source', isText],
-  ['isolation', isOneOf('shared', 'frozen', 'clone', 'json')],
-  ['history', isObject],
-  ['defaults', isObject],
-  ['clock', hasMethods('now', 'wallTime', 'setTimer', 'clearTimer', 'nextTurn')],
-  ['random', isFunction],
-  ['onError', isFunction],
-  ['observer', isObject],
+const BROKER: Rules = new Map([
+  ['dialect', oneOf('mqtt', 'nats', 'amqp', 'prefix', 'exact')],
+  ['source', ANYTHING],
+  ['isolation', oneOf('shared', 'frozen', 'clone', 'json')],
+  ['history', OBJECT],
+  ['defaults', OBJECT],
+  ['clock', objectWith('now', 'wallTime', 'setTimer', 'clearTimer', 'nextTurn')],
+  ['random', FUNCTION],
+  ['onError', FUNCTION],
+  ['observer', OBJECT],
 ])
 
-/** @throws {BusbarError} `ERR_OPTION_INVALID` that names the option */
-export function refuseOption(option: string, why: string): never {
-  throw new BusbarError('ERR_OPTION_INVALID', `Invalid option ${option}: ${why}`, { option })
+function isBackoff(value: unknown): boolean {
+  if (Array.isArray(value)) return value.length > 0 && value.every(isDuration)
+  if (isObject(value)) checkEach(value, BACKOFF, 'backoff.')
+  return isObject(value)
 }
 
-/** Own properties that are not `undefined`, each checked. */
-function checkEach<T extends object>(options: T, checks: Checks, prefix = ''): T {
-  if (!isObject(options)) refuseOption('options', `${quote(options)} is no object`)
-  const checked: Record<string, unknown> = Object.create(null)
-  for (const [name, value] of Object.entries(options)) {
-    const check = checks.get(name)
-    if (check === undefined) refuseOption(prefix + name, 'there is no such option')
-    if (value === undefined) continue
-    if (!check(value)) refuseOption(prefix + name, `${quote(value)} is out of its range`)
-    checked[name] = value
-  }
-  return checked as T // the same properties, but for those that were undefined
+function isFrom(value: unknown): boolean {
+  return (
+    value === 'now' || value === 'oldest' || (isObject(value) && isCount((value as { sequence?: unknown }).sequence))
+  )
 }
 
 export function checkPublish(options: PublishOptions): PublishOptions {
@@ -216,16 +203,18 @@ export function checkOnly(options: SubscribeOptions = {}, more?: unknown): Subsc
   return options
 }
 
-export function checkOnce(options: Pick<SubscribeOptions, 'where' | 'signal'>): Pick<SubscribeOptions, 'where' | 'signal'> {
+export function checkOnce(
+  options: Pick<SubscribeOptions, 'where' | 'signal'>,
+): Pick<SubscribeOptions, 'where' | 'signal'> {
   return checkEach(options, new Map([...SUBSCRIBE].filter(([name]) => name === 'where' || name === 'signal')))
 }
 
 export function checkClose<T extends { readonly graceMs?: number }>(options: T): T {
-  return checkEach(options, new Map([['graceMs', isDurationOrInfinity]]))
+  return checkEach(options, new Map([['graceMs', DURATION_OR_INFINITY]]))
 }
 
 function checkHistory(history: object): void {
-  const { size } = checkEach<{ size?: unknown }>(history, new Map([['size', isCount]]), 'history.')
+  const { size } = checkEach<{ size?: unknown }>(history, new Map([['size', COUNT]]), 'history.')
   if (size === undefined) refuseOption('history.size', 'it is missing')
 }
 

@@ -5,17 +5,18 @@
  * Layer 11.
  */
 import { type Acceptance, admit } from './acceptance.ts'
+import { refuseOption } from './checks.ts'
 import { Direct } from './delivery/direct.ts'
 import { Handling } from './delivery/handling.ts'
 import { Iteration } from './delivery/iterator.ts'
 import type { Handler } from './delivery/message.ts'
 import { MessageQueue } from './delivery/queue.ts'
-import { BusbarError } from './errors.ts'
+import type { BusbarError } from './errors.ts'
 import type { Envelope } from './event/envelope.ts'
 import type { History } from './history.ts'
 import type { Hub } from './hub.ts'
 import { DirectIntake, type IntakeHost, QueueIntake } from './intake.ts'
-import { checkAgreement, refuseOption, type Settings, type SubscribeOptions, settle } from './options.ts'
+import { checkAgreement, type Settings, type SubscribeOptions, settle } from './options.ts'
 import type { Router } from './router.ts'
 import { addCounts, type Counts, zeroCounts } from './stats.ts'
 import { closedError, type Intake, Subscription } from './subscription.ts'
@@ -68,7 +69,8 @@ export class Registry implements IntakeHost {
     this.#check(filter, settings)
     const { signal } = settings
     const isOver = signal?.aborted ?? false
-    const found = settings.group === undefined || isOver ? undefined : this.#groups.get(groupKey(filter, settings.group))
+    const found =
+      settings.group === undefined || isOver ? undefined : this.#groups.get(groupKey(filter, settings.group))
     if (found !== undefined) checkAgreement(settings, found.settings)
     // Nothing throws from here on.
     const leave = (): void => subscription.end(closedError('left'), true)
@@ -83,11 +85,14 @@ export class Registry implements IntakeHost {
   }
 
   retire(target: MessageQueue | Direct): void {
-    this.#parts.router.remove(target)
-    const { filter, group } = target instanceof Direct ? { filter: '', group: undefined } : target
-    if (group === undefined) return
-    const key = groupKey(filter, group)
+    const { hub, router } = this.#parts
+    router.remove(target)
+    if (target instanceof Direct || target.isRetired) return
+    target.isRetired = true
+    const key = groupKey(target.filter, target.group ?? '')
+    // A subscription that was over from the start has a queue of its own.
     if (this.#groups.get(key)?.queue === target) this.#groups.delete(key)
+    hub.line.advance(target)
   }
 
   ready(queue: MessageQueue): void {
@@ -115,6 +120,15 @@ export class Registry implements IntakeHost {
     for (const target of this.#targets) {
       const queue = target instanceof Direct ? target.later : target
       queue?.setHorizon(time)
+    }
+  }
+
+  /** Nothing is delivered any more; what runs may finish. */
+  stop(reason: BusbarError): void {
+    for (const target of this.#targets) {
+      this.retire(target)
+      if (target instanceof Direct) target.end(reason)
+      else target.close()
     }
   }
 
@@ -155,10 +169,8 @@ export class Registry implements IntakeHost {
     try {
       checkTopic(deadLetterTopic, dialect)
     } catch (cause) {
-      throw new BusbarError('ERR_OPTION_INVALID', `Invalid option deadLetterTopic: ${(cause as BusbarError).message}`, {
-        option: 'deadLetterTopic',
-        cause,
-      })
+      // What the check throws.
+      refuseOption('deadLetterTopic', (cause as BusbarError).message, cause)
     }
     if (matches(filter, deadLetterTopic, dialect)) refuseOption('deadLetterTopic', 'the filter matches it')
   }
@@ -196,7 +208,8 @@ export class Registry implements IntakeHost {
       leave,
       mustYield: hub.dispatcher.mustYield,
     }
-    const consumer = handler === undefined ? new Iteration(queue, hub, options) : new Handling(handler, queue, hub, options)
+    const consumer =
+      handler === undefined ? new Iteration(queue, hub, options) : new Handling(handler, queue, hub, options)
     const intake = new QueueIntake(queue, consumer, this)
     hub.ready(queue)
     return intake
@@ -217,13 +230,15 @@ export class Registry implements IntakeHost {
     queue.counts.skipped += missing
     const now = hub.now()
     const enter = (event: Envelope) => (): undefined => {
-      if (!queue.isOver) admit(queue, event, false)
+      if (!queue.isRetired) admit(queue, event, false)
     }
     for (const event of events) {
-      if (event.isExpired(now) || !acceptance.accepts({ where: queue.rules.where, filter: queue.filter }, event)) continue
+      if (event.isExpired(now) || !acceptance.accepts({ where: queue.rules.where, filter: queue.filter }, event))
+        continue
       const { overflow } = queue.rules
       const mayWait = overflow === 'wait' || overflow === 'reject'
-      if (mayWait && queue.isFull) hub.line.join(queue, { order: event.serial, isOver: false, enter: enter(event), refuse: () => {} })
+      if (mayWait && queue.isFull)
+        hub.line.join(queue, { order: event.serial, isOver: false, enter: enter(event), refuse: () => {} })
       else admit(queue, event, false)
     }
   }

@@ -37,7 +37,7 @@ export interface BrokerStats extends SubscriptionStats {
   readonly published: number
   /** Publishes that were rejected. */
   readonly refused: number
-  /** Publishes that wait for room now. */
+  /** Publishes, and events from the history, that wait for room now. */
   readonly waiting: number
   /** Subscriptions that have not ended. */
   readonly subscriptions: number

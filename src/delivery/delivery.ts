@@ -5,7 +5,8 @@
  *
  * Layer 5.
  */
-import { BusbarError, quote } from '../errors.ts'
+import { checkOne, DURATION } from '../checks.ts'
+import type { BusbarError } from '../errors.ts'
 import type { CloudEvent } from '../event/cloudevent.ts'
 import type { Envelope, Recipient } from '../event/envelope.ts'
 import type { Entry, Holder } from './entry.ts'
@@ -102,7 +103,7 @@ export class Delivery implements Message, Holder {
 
   nack(options?: { readonly delayMs?: number }): boolean {
     const delayMs = options?.delayMs
-    if (delayMs !== undefined) checkDuration(delayMs, 'delayMs')
+    if (delayMs !== undefined) checkOne(delayMs, DURATION, 'delayMs')
     return this.reject({ outcome: 'nack', delayMs })
   }
 
@@ -111,7 +112,7 @@ export class Delivery implements Message, Holder {
   }
 
   extend(ms: number): boolean {
-    checkDuration(ms, 'ms')
+    checkOne(ms, DURATION, 'ms')
     const entry = this.#held
     if (entry !== undefined) settlerOf(this.#recipient).extend(entry, ms)
     return entry !== undefined
@@ -152,10 +153,4 @@ export class Delivery implements Message, Holder {
 /** Deliveries with an entry are made by settlers only. */
 function settlerOf(recipient: Recipient): Settler {
   return recipient as Settler
-}
-
-/** @throws {BusbarError} `ERR_OPTION_INVALID` unless it is a finite number of milliseconds, 0 or more */
-function checkDuration(ms: unknown, option: string): void {
-  if (typeof ms === 'number' && ms >= 0 && ms < Infinity) return
-  throw new BusbarError('ERR_OPTION_INVALID', `Invalid option ${option}: ${quote(ms)} is no duration`, { option })
 }

@@ -79,8 +79,9 @@ export class Direct implements Consumer, Recipient {
     return counts
   }
 
+  /** Also while it is paused: nothing waits for it. */
   get isFree(): boolean {
-    return !this.isPaused
+    return true
   }
 
   get signal(): AbortSignal {
@@ -141,8 +142,7 @@ export class Direct implements Consumer, Recipient {
     const special = this.#special
     this.isOver = true
     this.#review()
-    if (this.later !== undefined) this.later.isOver = true
-    this.later?.cancelWaiting()
+    this.later?.close()
     special.cancelled += special.queued
     special.queued = 0
     this.#controller ??= new AbortController()

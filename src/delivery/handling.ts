@@ -47,7 +47,12 @@ export class Handling implements Consumer, Settler {
   readonly #running = new Set<Slot>()
   readonly #idle: Slot[] = []
 
-  constructor(handler: Handler, queue: MessageQueue, host: QueueHost<MessageQueue>, { concurrency, params }: HandlingOptions) {
+  constructor(
+    handler: Handler,
+    queue: MessageQueue,
+    host: QueueHost<MessageQueue>,
+    { concurrency, params }: HandlingOptions,
+  ) {
     this.#handler = handler
     this.#queue = queue
     this.#host = host
@@ -70,7 +75,8 @@ export class Handling implements Consumer, Settler {
 
   deliver(entry: Entry): void {
     const delivery = new Delivery(entry.event, this, entry)
-    if (this.#host.observed) this.#host.tell('delivered', this.#queue, entry.event, { deliveryCount: entry.deliveryCount })
+    if (this.#host.observed)
+      this.#host.tell('delivered', this.#queue, entry.event, { deliveryCount: entry.deliveryCount })
     const handler = this.#handler // called without `this`
     this.#current = delivery
     let result: unknown

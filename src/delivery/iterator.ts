@@ -10,8 +10,8 @@ import { Delivery, type Settlement, type Settler } from './delivery.ts'
 import type { Entry } from './entry.ts'
 import type { HandlingOptions } from './handling.ts'
 import type { MessageQueue } from './queue.ts'
-import type { Consumer, QueueHost } from './rules.ts'
 import { Ring } from './ring.ts'
+import type { Consumer, QueueHost } from './rules.ts'
 
 type Result = IteratorResult<Delivery, undefined>
 
@@ -69,9 +69,11 @@ export class Iteration implements Consumer, Settler, AsyncIterableIterator<Deliv
     return result
   }
 
-  /** Leaves the loop: what is in hand is put down, the subscription ends. */
+  /** Leaves the loop: what is in hand counts as nacked, the subscription ends. */
   return(value?: undefined): Promise<Result> {
-    if (!this.#isOver) this.#options.leave()
+    this.#options.leave()
+    // What was in hand when the subscription ended another way.
+    for (const delivery of [...this.#inHand]) delivery.nack()
     return Promise.resolve({ done: true, value })
   }
 
@@ -140,7 +142,8 @@ export class Iteration implements Consumer, Settler, AsyncIterableIterator<Deliv
   #hold(entry: Entry): Delivery {
     const delivery = new Delivery(entry.event, this, entry)
     this.#inHand.push(delivery)
-    if (this.#host.observed) this.#host.tell('delivered', this.#queue, entry.event, { deliveryCount: entry.deliveryCount })
+    if (this.#host.observed)
+      this.#host.tell('delivered', this.#queue, entry.event, { deliveryCount: entry.deliveryCount })
     this.#queue.beginAckWait(entry)
     return delivery
   }

@@ -53,6 +53,4 @@ export interface Message<T = unknown, Topic extends string = string> {
 }
 
 /** Called with each message; may be async. What it throws or rejects with nacks the message. */
-export type Handler<T = unknown, Topic extends string = string> = (
-  message: Message<T, Topic>,
-) => unknown
+export type Handler<T = unknown, Topic extends string = string> = (message: Message<T, Topic>) => unknown

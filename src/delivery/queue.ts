@@ -37,6 +37,8 @@ export class MessageQueue implements Timed {
   isReady = false
   /** Whether publishes stand in line for room: nobody may pass them. */
   hasLine = false
+  /** Nothing is matched for it any more: nobody has to wait for room in it. */
+  isRetired = false
   /** After the last unsubscribe: nothing enters, and whatever is not acked is cancelled. */
   isOver = false
   /** What would be offered again only after this moment is cancelled: the end of the grace time of `close()`. */
@@ -135,6 +137,7 @@ export class MessageQueue implements Timed {
     this.#leave(entry)
     this.counts.matched--
     this.counts.delivered--
+    this.#passOn(entry)
   }
 
   /** A message in flight is not acked: offered again, or at its end. */
@@ -147,7 +150,8 @@ export class MessageQueue implements Timed {
     const wait = delayMs ?? redeliveryDelayMs(this.rules.backoff, entry.deliveryCount, this.#host.random)
     if (now + wait > this.horizon) return this.#end(entry, 'cancelled')
     this.#offerAgain(entry, now, wait)
-    if (this.#host.observed) this.#host.tell('redelivered', this, entry.event, { deliveryCount: entry.deliveryCount, error })
+    if (this.#host.observed)
+      this.#host.tell('redelivered', this, entry.event, { deliveryCount: entry.deliveryCount, error })
   }
 
   /**
@@ -155,6 +159,7 @@ export class MessageQueue implements Timed {
    * failure: the message keeps its count, but never loses its last delivery.
    */
   giveBack(entry: Entry): void {
+    if (this.isOver) return this.#end(entry, 'cancelled')
     entry.deliveryCount = Math.min(entry.deliveryCount, this.rules.maxDeliveries - 1)
     this.#offerAgain(entry, 0, 0)
   }
@@ -164,8 +169,9 @@ export class MessageQueue implements Timed {
     this.#end(entry, 'cancelled')
   }
 
-  /** Everything that is queued or delayed ends as cancelled. */
-  cancelWaiting(): void {
+  /** Nothing enters or is delivered any more: everything that is queued or delayed ends as cancelled. */
+  close(): void {
+    this.isOver = true
     const waiting = [...this.#backlog.clear(), ...this.#deadlines.items()]
     for (const entry of waiting) {
       if (entry.state === 'queued' || entry.state === 'delayed') this.#end(entry, 'cancelled')

@@ -89,7 +89,9 @@ const CORE: ReadonlyMap<string, Rule> = new Map<string, Rule>([
 
 /** @throws {BusbarError} `ERR_EVENT_INVALID`, always: the attribute's name, its value and why, as `is missing` */
 export function refuse(attribute: string, value: unknown, why: string): never {
-  throw new BusbarError('ERR_EVENT_INVALID', `Invalid attribute ${quote(attribute)}: ${quote(value)} ${why}`, { attribute })
+  throw new BusbarError('ERR_EVENT_INVALID', `Invalid attribute ${quote(attribute)}: ${quote(value)} ${why}`, {
+    attribute,
+  })
 }
 
 /**
@@ -140,7 +142,7 @@ export function checkExtensions(
   given: Readonly<Record<string, ExtensionValue | undefined>>,
 ): Readonly<Record<string, ExtensionValue>> {
   if (typeof given !== 'object' || given === null || Array.isArray(given)) refuse('extensions', given, 'is no object')
-  const present = Object.entries(given).filter(entry => entry[1] !== undefined)
+  const present = Object.entries(given).filter((entry) => entry[1] !== undefined)
   for (const [name, value] of present) {
     if (CORE.has(name)) refuse(name, value, 'is no extension')
     checkAttribute(name, value)

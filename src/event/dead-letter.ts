@@ -10,6 +10,9 @@ import type { Envelope, Extras } from './envelope.ts'
 /** Why and after what a message was given up. */
 export interface DeadLetterFacts {
   readonly reason: string
+  /** The subscription that gave it up. */
+  readonly filter: string
+  readonly group: string | undefined
   readonly deliveries: number
   readonly error: unknown
 }
@@ -20,7 +23,7 @@ const MAX_ERROR_LENGTH = 1024
 const FORBIDDEN = /[\p{Cc}\p{Cs}\p{NChar}]/gu
 
 /** The time to live is not carried over; the key is, so that order by key holds on the dead letter topic too. */
-export function deadLetterOf(event: Envelope, { reason, deliveries, error }: DeadLetterFacts): Extras {
+export function deadLetterOf(event: Envelope, { reason, filter, group, deliveries, error }: DeadLetterFacts): Extras {
   const { specversion: _, data: __, expirytime: ___, ...attributes } = event.event
   return {
     attributes: {
@@ -28,6 +31,8 @@ export function deadLetterOf(event: Envelope, { reason, deliveries, error }: Dea
       ...(attributes as CheckedAttributes & Record<string, ExtensionValue>),
       deadlettertopic: event.topic,
       deadletterreason: reason,
+      deadletterfilter: filter,
+      ...(group !== undefined && { deadlettergroup: group }),
       deadletterdeliveries: deliveries,
       ...(error !== undefined && { deadlettererror: describeError(error) }),
     },

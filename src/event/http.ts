@@ -17,8 +17,8 @@ import {
   isJSON,
   parse,
   stringify,
-  toJSON,
   type TextOrBytes,
+  toJSON,
 } from './json.ts'
 
 /** Binary: attributes in headers, data as the body. Structured: one event as JSON. Batched: a JSON array of events. */
@@ -118,7 +118,9 @@ function bodyOf(data: unknown, datacontenttype: string | undefined): HTTPMessage
   if (data === undefined || bytes !== undefined) return bytes
   if (!isUTF8(datacontenttype)) refuse('datacontenttype', datacontenttype, 'needs data in bytes')
   if (isJSON(datacontenttype)) return stringify(data)
-  return typeof data === 'string' ? data : refuse('data', data, `is neither text nor bytes, as ${quote(datacontenttype)} needs`)
+  return typeof data === 'string'
+    ? data
+    : refuse('data', data, `is neither text nor bytes, as ${quote(datacontenttype)} needs`)
 }
 
 function fromBinary(headers: ReadonlyMap<string, string>, body: TextOrBytes | undefined): WireEvent {
@@ -126,7 +128,8 @@ function fromBinary(headers: ReadonlyMap<string, string>, body: TextOrBytes | un
   for (const [name, value] of headers) {
     if (!name.startsWith('ce-')) continue
     const attribute = name.slice(3)
-    if (attribute === 'data' || attribute === 'datacontenttype') refuse(attribute, value, 'has no place in a ce- header')
+    if (attribute === 'data' || attribute === 'datacontenttype')
+      refuse(attribute, value, 'has no place in a ce- header')
     attributes.push([attribute, decode(attribute, value)])
   }
   const datacontenttype = headers.get('content-type')
@@ -146,7 +149,11 @@ function dataOf(body: TextOrBytes | undefined, contentType: string | undefined):
     if (!isUTF8(contentType)) refuse('datacontenttype', contentType, 'is not UTF-8')
     return parse(body, 'data')
   }
-  return isText(contentType) ? textData(body) : typeof body === 'string' ? new TextEncoder().encode(body) : bytesOf(body)
+  return isText(contentType)
+    ? textData(body)
+    : typeof body === 'string'
+      ? new TextEncoder().encode(body)
+      : bytesOf(body)
 }
 
 function textData(body: TextOrBytes): string {
@@ -194,7 +201,8 @@ function readHeaders(headers: HTTPHeaders): ReadonlyMap<string, string> {
   for (const [anyCase, value] of pairs) {
     const name = anyCase.toLowerCase()
     if (value === undefined || (name !== 'content-type' && !name.startsWith('ce-'))) continue
-    if ((Array.isArray(value) && value.length !== 1) || known.has(name)) refuse(attributeOf(name), value, 'is not the only one')
+    if ((Array.isArray(value) && value.length !== 1) || known.has(name))
+      refuse(attributeOf(name), value, 'is not the only one')
     known.set(name, trim(String(value)))
   }
   return known

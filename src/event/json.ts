@@ -95,9 +95,12 @@ export function isJSON(datacontenttype: unknown): boolean {
 /** The bytes of binary data without a copy; undefined when the data is something else. */
 export function bytesOf(data: unknown): Uint8Array | undefined {
   if (typeof data !== 'object' || data === null) return undefined
-  if (ArrayBuffer.isView(data)) return isBytes(data) ? data : new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+  if (ArrayBuffer.isView(data))
+    return isBytes(data) ? data : new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
   // By tag and not by instanceof: test runners and frames have an ArrayBuffer of their own.
-  return Object.prototype.toString.call(data) === '[object ArrayBuffer]' ? new Uint8Array(data as ArrayBuffer) : undefined
+  return Object.prototype.toString.call(data) === '[object ArrayBuffer]'
+    ? new Uint8Array(data as ArrayBuffer)
+    : undefined
 }
 
 /** Data as JSON text. @throws {BusbarError} `ERR_EVENT_INVALID` for cycles, functions, bigints and endless depth */

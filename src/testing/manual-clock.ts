@@ -5,6 +5,7 @@
  *
  * Layer 1.
  */
+import { checkOne, DURATION, refuseOption } from '../checks.ts'
 import { BusbarError } from '../errors.ts'
 import { type Activity, type Clock, nextTurn, SystemClock } from '../time/clock.ts'
 import { Deadlines } from '../time/deadlines.ts'
@@ -56,8 +57,9 @@ export class ManualClock implements Clock {
   #moving: Promise<void> = Promise.resolve()
 
   constructor({ now = Date.UTC(2000, 0), patienceMs = 10 }: ManualClockOptions = {}) {
+    checkOne(patienceMs, DURATION, 'patienceMs')
     this.#wallStart = wallMs(now)
-    this.#patienceMs = duration(patienceMs, 'patienceMs')
+    this.#patienceMs = patienceMs
   }
 
   /** Milliseconds by which the clock was advanced so far. */
@@ -84,7 +86,7 @@ export class ManualClock implements Clock {
    * @throws {BusbarError} `ERR_OPTION_INVALID` unless `ms` is finite and at least 0
    */
   advance(ms: number): Promise<void> {
-    duration(ms, 'ms')
+    checkOne(ms, DURATION, 'ms')
     return this.#move(async () => {
       const end = this.#now + ms
       await this.#settle()
@@ -179,13 +181,8 @@ export class ManualClock implements Clock {
   }
 }
 
-function duration(ms: number, option: string): number {
-  if (typeof ms === 'number' && ms >= 0 && ms < Infinity) return ms
-  throw new BusbarError('ERR_OPTION_INVALID', `Invalid option ${option}: ${String(ms)} is no duration`, { option })
-}
-
 function wallMs(date: Date | number): number {
   const ms = Number(date)
-  if (!Number.isNaN(new Date(ms).getTime())) return ms
-  throw new BusbarError('ERR_OPTION_INVALID', 'Invalid option now: it is no date', { option: 'now' })
+  if (Number.isNaN(new Date(ms).getTime())) refuseOption('now', 'it is no date')
+  return ms
 }

@@ -14,7 +14,6 @@ import { rest } from './edges-rest.ts'
 import type { Create, Features } from './harness.ts'
 import { lessons } from './lessons.ts'
 import { accounting } from './p1-accounting.ts'
-import { time } from './p10-time.ts'
 import { atLeastOnce } from './p2-at-least-once.ts'
 import { redelivery } from './p3-redelivery.ts'
 import { order } from './p4-order.ts'
@@ -23,6 +22,7 @@ import { limits } from './p6-limits.ts'
 import { subscribing } from './p7-subscribing.ts'
 import { ending } from './p8-ending.ts'
 import { deadLetters } from './p9-dead-letters.ts'
+import { time } from './p10-time.ts'
 
 const suites: Readonly<Record<string, (create: Create) => void>> = {
   P1: accounting,

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe } from 'node:test'
 import type { SubscribeOptions } from '../../src/index.ts'
-import { assertStats, claims, codeOf, deferred, never, recorder, turn, type Create } from './harness.ts'
+import { assertStats, type Create, claims, codeOf, deferred, never, recorder, turn } from './harness.ts'
 
 export function groups(create: Create): void {
   const it = claims(create)
@@ -14,19 +14,29 @@ export function groups(create: Create): void {
       for (let i = 0; i < 30; i++) await broker.publish('a', i)
       await turn()
       const all = members.flatMap((member) => member.data())
-      assert.deepEqual(all.sort((x, y) => Number(x) - Number(y)), [...Array(30).keys()])
+      assert.deepEqual(
+        all.sort((x, y) => Number(x) - Number(y)),
+        [...Array(30).keys()],
+      )
       for (const member of members) assert.ok(member.messages.length > 0)
     })
 
     it('are their name together with their filter', async ({ broker, subscribe }) => {
-      const seen = [['a', 'g'], ['a', 'h'], ['+', 'g']].map(([filter = '', group = '']) => {
+      const seen = [
+        ['a', 'g'],
+        ['a', 'h'],
+        ['+', 'g'],
+      ].map(([filter = '', group = '']) => {
         const one = recorder()
         subscribe(filter, one.handler, { group })
         return one
       })
       await broker.publish('a', 1)
       await turn()
-      assert.deepEqual(seen.map((one) => one.data()), [[1], [1], [1]])
+      assert.deepEqual(
+        seen.map((one) => one.data()),
+        [[1], [1], [1]],
+      )
     })
 
     it('share their stats', async ({ broker, subscribe }) => {
@@ -40,21 +50,44 @@ export function groups(create: Create): void {
     })
 
     const where = (): boolean => true
-    const first: SubscribeOptions = { capacity: 9, overflow: 'reject', ackWaitMs: 50, maxDeliveries: 3, backoff: [1], deadLetterTopic: 'd', where }
+    const first: SubscribeOptions = {
+      capacity: 9,
+      overflow: 'reject',
+      ackWaitMs: 50,
+      maxDeliveries: 3,
+      backoff: [1],
+      deadLetterTopic: 'd',
+      where,
+    }
     for (const other of [
-      { capacity: 8 }, { overflow: 'wait' }, { ackWaitMs: 51 }, { maxDeliveries: 4 }, { backoff: [2] }, { deadLetterTopic: 'e' },
-      { where: () => true }, { ordered: true },
+      { capacity: 8 },
+      { overflow: 'wait' },
+      { ackWaitMs: 51 },
+      { maxDeliveries: 4 },
+      { backoff: [2] },
+      { deadLetterTopic: 'e' },
+      { where: () => true },
+      { ordered: true },
     ] as const satisfies SubscribeOptions[]) {
       it(`refuse a member with another ${Object.keys(other)[0]}`, async ({ broker, subscribe }) => {
         subscribe('a', () => {}, { ...first, group: 'g' })
-        assert.equal(await codeOf(() => broker.subscribe('a', () => {}, { ...first, ...other, group: 'g' })), 'ERR_OPTION_INVALID')
+        assert.equal(
+          await codeOf(() => broker.subscribe('a', () => {}, { ...first, ...other, group: 'g' })),
+          'ERR_OPTION_INVALID',
+        )
         assertStats(broker.stats(), { subscriptions: 1 })
       })
     }
 
     it('let members differ in concurrency, signal and handler, and be iterators', async ({ broker, subscribe }) => {
       subscribe('a', () => {}, { ...first, group: 'g' })
-      subscribe('a', () => {}, { ...first, backoff: [1], group: 'g', concurrency: 5, signal: new AbortController().signal })
+      subscribe('a', () => {}, {
+        ...first,
+        backoff: [1],
+        group: 'g',
+        concurrency: 5,
+        signal: new AbortController().signal,
+      })
       subscribe('a', undefined, { ...first, group: 'g' })
       assertStats(broker.stats(), { subscriptions: 3 })
     })
@@ -70,7 +103,13 @@ export function groups(create: Create): void {
       await turn()
       void one.unsubscribe()
       await turn()
-      assert.deepEqual(stayer.messages.map(({ data, deliveryCount }) => [data, deliveryCount]), [[2, 1], [1, 2]])
+      assert.deepEqual(
+        stayer.messages.map(({ data, deliveryCount }) => [data, deliveryCount]),
+        [
+          [2, 1],
+          [1, 2],
+        ],
+      )
       assert.equal(leaver.at(0).ack(), false)
       assert.equal(leaver.at(0).signal.aborted, true)
       assertStats(two.stats(), { matched: 2, acked: 2, cancelled: 0, overdue: 1 })
@@ -91,9 +130,13 @@ export function groups(create: Create): void {
     it('give what an iterator held when its loop was left to another', async ({ broker, subscribe }) => {
       const iterator = subscribe('a', undefined, { group: 'g' })
       await broker.publish('a', 1)
-      for await (const message of iterator) if (message.data === 1 && subscribe('a', stayer.handler, { group: 'g' })) break
+      for await (const message of iterator)
+        if (message.data === 1 && subscribe('a', stayer.handler, { group: 'g' })) break
       await turn()
-      assert.deepEqual(stayer.messages.map(({ data, deliveryCount }) => [data, deliveryCount]), [[1, 2]])
+      assert.deepEqual(
+        stayer.messages.map(({ data, deliveryCount }) => [data, deliveryCount]),
+        [[1, 2]],
+      )
     })
     const stayer = recorder()
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe } from 'node:test'
 import type { Message, Subscription } from '../../src/index.ts'
-import { assertStats, claims, codeOf, isSettled, turn, type Create } from './harness.ts'
+import { assertStats, type Create, claims, codeOf, isSettled, turn } from './harness.ts'
 
 /** How a loop may be left. */
 const exits: Readonly<Record<string, (subscription: Subscription) => Promise<unknown>>> = {
@@ -14,9 +14,12 @@ const exits: Readonly<Record<string, (subscription: Subscription) => Promise<unk
     return undefined
   },
   'a throw in the body': async (subscription) => {
-    await assert.rejects(async () => {
-      for await (const _ of subscription) throw new Error('body')
-    }, { message: 'body' })
+    await assert.rejects(
+      async () => {
+        for await (const _ of subscription) throw new Error('body')
+      },
+      { message: 'body' },
+    )
   },
   'return()': async (subscription) => {
     const iterator = subscription[Symbol.asyncIterator]()
@@ -30,7 +33,8 @@ const exits: Readonly<Record<string, (subscription: Subscription) => Promise<unk
   },
 }
 
-const values = (results: readonly IteratorResult<Message>[]): unknown[] => results.map((result) => (result.done ? 'done' : result.value.data))
+const values = (results: readonly IteratorResult<Message>[]): unknown[] =>
+  results.map((result) => (result.done ? 'done' : result.value.data))
 
 export function iterators(create: Create): void {
   const it = claims(create)

@@ -3,17 +3,50 @@ import assert from 'node:assert/strict'
 import { describe } from 'node:test'
 import type { BrokerOptions, PublishOptions, SubscribeOptions } from '../../src/index.ts'
 import { ManualClock } from '../../src/testing/index.ts'
-import { assertStats, claims, codeOf, turn, type Create } from './harness.ts'
+import { assertStats, type Create, claims, codeOf, turn } from './harness.ts'
 
 /** Never a duration or a count, whatever the option. */
-const noNumbers: readonly unknown[] = [NaN, -1, -Infinity, '10', '', null, true, 10n, {}, [5], new Date(), Symbol('n'), { valueOf: () => 5 }]
+const noNumbers: readonly unknown[] = [
+  NaN,
+  -1,
+  -Infinity,
+  '10',
+  '',
+  null,
+  true,
+  10n,
+  {},
+  [5],
+  new Date(),
+  Symbol('n'),
+  { valueOf: () => 5 },
+]
 
 const counts = ['concurrency', 'capacity', 'maxDeliveries'] as const
 const badOptions: readonly (readonly [keyof SubscribeOptions, readonly unknown[]])[] = [
   ...counts.map((name) => [name, [...noNumbers, 0, -0, 0.5, 1.5]] as const),
   ['concurrency', [Infinity]],
   ['ackWaitMs', noNumbers],
-  ['backoff', [[], [NaN], [-1], [Infinity], ['1'], 5, null, { delayMs: -1 }, { delayMs: NaN }, { factor: 0.5 }, { factor: NaN }, { maxDelayMs: -1 }, { jitter: 2 }, { jitter: -0.1 }, { retries: 3 }]],
+  [
+    'backoff',
+    [
+      [],
+      [NaN],
+      [-1],
+      [Infinity],
+      ['1'],
+      5,
+      null,
+      { delayMs: -1 },
+      { delayMs: NaN },
+      { factor: 0.5 },
+      { factor: NaN },
+      { maxDelayMs: -1 },
+      { jitter: 2 },
+      { jitter: -0.1 },
+      { retries: 3 },
+    ],
+  ],
   ['qos', [2, -1, '1', null, true]],
   ['overflow', ['block', '', null, 1, '__proto__', 'toString']],
   ['ordered', ['yes', 1, null]],
@@ -49,26 +82,39 @@ const badBroker: readonly (readonly [keyof BrokerOptions, readonly unknown[]])[]
   ['defaults', [{ capacity: 0 }, { ackWaitMs: NaN }, null, 1]],
 ]
 
-const show = (value: unknown): string => (typeof value === 'object' && value !== null ? (JSON.stringify(value) ?? 'object') : String(value))
+const show = (value: unknown): string =>
+  typeof value === 'object' && value !== null ? (JSON.stringify(value) ?? 'object') : String(value)
 
 export function options(create: Create): void {
   const it = claims(create)
 
   describe('options', () => {
     for (const [name, values] of badOptions) {
-      it(`refuse ${name}: ${values.map(show).join(' | ')}`, async ({ broker }) => {
-        for (const value of values) {
-          assert.equal(await codeOf(() => broker.subscribe('a', () => {}, { [name]: value })), 'ERR_OPTION_INVALID', show(value))
-        }
-        assertStats(broker.stats(), { subscriptions: 0 })
-      }, { history: { size: 3 } })
+      it(
+        `refuse ${name}: ${values.map(show).join(' | ')}`,
+        async ({ broker }) => {
+          for (const value of values) {
+            assert.equal(
+              await codeOf(() => broker.subscribe('a', () => {}, { [name]: value })),
+              'ERR_OPTION_INVALID',
+              show(value),
+            )
+          }
+          assertStats(broker.stats(), { subscriptions: 0 })
+        },
+        { history: { size: 3 } },
+      )
     }
 
-    for (const [table, code] of [[badPublish, 'ERR_OPTION_INVALID'], [badAttributes, 'ERR_EVENT_INVALID']] as const) {
+    for (const [table, code] of [
+      [badPublish, 'ERR_OPTION_INVALID'],
+      [badAttributes, 'ERR_EVENT_INVALID'],
+    ] as const) {
       for (const [name, values] of table) {
         it(`refuse to publish with ${name}: ${values.map(show).join(' | ')}`, async ({ broker, subscribe }) => {
           const subscription = subscribe('a', undefined)
-          for (const value of values) assert.equal(await codeOf(broker.publish('a', 1, { [name]: value })), code, show(value))
+          for (const value of values)
+            assert.equal(await codeOf(broker.publish('a', 1, { [name]: value })), code, show(value))
           assertStats(broker.stats(), { published: 0, matched: 0 })
           assertStats(subscription.stats(), { matched: 0 })
         })
@@ -98,12 +144,24 @@ export function options(create: Create): void {
     })
 
     for (const asked of [
-      { group: 'g' }, { concurrency: 2 }, { capacity: 5 }, { overflow: 'wait' }, { ackWaitMs: 5 }, { maxDeliveries: 2 },
-      { backoff: [1] }, { ordered: true }, { deadLetterTopic: 'd' }, { from: 'oldest' },
+      { group: 'g' },
+      { concurrency: 2 },
+      { capacity: 5 },
+      { overflow: 'wait' },
+      { ackWaitMs: 5 },
+      { maxDeliveries: 2 },
+      { backoff: [1] },
+      { ordered: true },
+      { deadLetterTopic: 'd' },
+      { from: 'oldest' },
     ] as const satisfies SubscribeOptions[]) {
-      it(`refuse qos 0 with ${Object.keys(asked)[0]}`, async ({ broker }) => {
-        assert.equal(await codeOf(() => broker.subscribe('a', () => {}, { qos: 0, ...asked })), 'ERR_OPTION_INVALID')
-      }, { history: { size: 3 } })
+      it(
+        `refuse qos 0 with ${Object.keys(asked)[0]}`,
+        async ({ broker }) => {
+          assert.equal(await codeOf(() => broker.subscribe('a', () => {}, { qos: 0, ...asked })), 'ERR_OPTION_INVALID')
+        },
+        { history: { size: 3 } },
+      )
     }
 
     it('refuse qos 0 without a handler', async ({ broker }) => {
@@ -117,9 +175,35 @@ export function options(create: Create): void {
     }
 
     it('take undefined as absent', async ({ broker, subscribe }) => {
-      const names = ['qos', 'group', 'concurrency', 'capacity', 'overflow', 'ackWaitMs', 'maxDeliveries', 'backoff', 'ordered', 'deadLetterTopic', 'where', 'from', 'signal']
+      const names = [
+        'qos',
+        'group',
+        'concurrency',
+        'capacity',
+        'overflow',
+        'ackWaitMs',
+        'maxDeliveries',
+        'backoff',
+        'ordered',
+        'deadLetterTopic',
+        'where',
+        'from',
+        'signal',
+      ]
       const subscription = subscribe('a', () => {}, Object.fromEntries(names.map((name) => [name, undefined])))
-      const attributes = ['id', 'type', 'subject', 'time', 'datacontenttype', 'dataschema', 'extensions', 'key', 'ttlMs', 'delayMs', 'signal']
+      const attributes = [
+        'id',
+        'type',
+        'subject',
+        'time',
+        'datacontenttype',
+        'dataschema',
+        'extensions',
+        'key',
+        'ttlMs',
+        'delayMs',
+        'signal',
+      ]
       await broker.publish('a', 1, Object.fromEntries(attributes.map((name) => [name, undefined])))
       await turn()
       assertStats(subscription.stats(), { acked: 1 })
@@ -138,20 +222,31 @@ export function options(create: Create): void {
       assertStats(subscription.stats(), { acked: 1 })
     })
 
-    it('come from defaults unless the subscription says otherwise', async ({ broker, clock, subscribe }) => {
-      const own = subscribe('a', () => 'nack', { maxDeliveries: 2 })
-      const standard = subscribe('a', () => 'nack')
-      const direct = subscribe('a', () => {}, { qos: 0 })
-      await broker.publish('a', 1)
-      await clock.advance(50)
-      assert.deepEqual([own.stats().delivered, standard.stats().delivered, direct.stats().acked], [2, 3, 1])
-    }, { defaults: { maxDeliveries: 3, backoff: [1] } })
+    it(
+      'come from defaults unless the subscription says otherwise',
+      async ({ broker, clock, subscribe }) => {
+        const own = subscribe('a', () => 'nack', { maxDeliveries: 2 })
+        const standard = subscribe('a', () => 'nack')
+        const direct = subscribe('a', () => {}, { qos: 0 })
+        await broker.publish('a', 1)
+        await clock.advance(50)
+        assert.deepEqual([own.stats().delivered, standard.stats().delivered, direct.stats().acked], [2, 3, 1])
+      },
+      { defaults: { maxDeliveries: 3, backoff: [1] } },
+    )
 
     it('name the option at fault', async ({ broker }) => {
       await assert.rejects(async () => broker.subscribe('a', () => {}, { capacity: 0 }), {
-        name: 'BusbarError', code: 'ERR_OPTION_INVALID', option: 'capacity', message: /capacity.*0/,
+        name: 'BusbarError',
+        code: 'ERR_OPTION_INVALID',
+        option: 'capacity',
+        message: /capacity.*0/,
       })
-      await assert.rejects(broker.publish('a', 1, { ttlMs: -5 }), { code: 'ERR_OPTION_INVALID', option: 'ttlMs', message: /ttlMs.*-5/ })
+      await assert.rejects(broker.publish('a', 1, { ttlMs: -5 }), {
+        code: 'ERR_OPTION_INVALID',
+        option: 'ttlMs',
+        message: /ttlMs.*-5/,
+      })
     })
 
     it('refuse a handler that is no function', async ({ broker }) => {

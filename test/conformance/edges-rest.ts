@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe } from 'node:test'
 import type { Isolation, SubscribeOptions } from '../../src/index.ts'
-import { assertStats, claims, codeOf, recorder, turn, type Create } from './harness.ts'
+import { assertStats, type Create, claims, codeOf, recorder, turn } from './harness.ts'
 
 const history = { history: { size: 3 } }
 
@@ -22,13 +22,21 @@ export function rest(create: Create): void {
     for (const qos of [0, 1] as const) {
       it(`does not match when it throws, and tells onError (qos ${qos})`, async ({ broker, errors, subscribe }) => {
         const why = new Error('where')
-        const subscription = subscribe('a', () => {}, { qos, where: () => { throw why } })
+        const subscription = subscribe('a', () => {}, {
+          qos,
+          where: () => {
+            throw why
+          },
+        })
         const other = subscribe('a', () => {})
         assert.equal(await codeOf(broker.publish('a', 1)), undefined)
         await turn()
         assertStats(subscription.stats(), { matched: 0 })
         assertStats(other.stats(), { matched: 1 })
-        assert.deepEqual(errors.map(({ error, context }) => [error, context.kind, context.filter]), [[why, 'where', 'a']])
+        assert.deepEqual(
+          errors.map(({ error, context }) => [error, context.kind, context.filter]),
+          [[why, 'where', 'a']],
+        )
       })
     }
 
@@ -57,7 +65,12 @@ export function rest(create: Create): void {
     })
 
     it('lets capacity, ttl, delays and ack waits go on', async ({ broker, clock, subscribe }) => {
-      const subscription = subscribe('a', () => new Promise(() => {}), { capacity: 3, overflow: 'reject', ackWaitMs: 10, backoff: [100] })
+      const subscription = subscribe('a', () => new Promise(() => {}), {
+        capacity: 3,
+        overflow: 'reject',
+        ackWaitMs: 10,
+        backoff: [100],
+      })
       await broker.publish('a', 1)
       await turn()
       subscription.pause()
@@ -81,13 +94,20 @@ export function rest(create: Create): void {
   })
 
   describe('history', () => {
-    it('numbers the events of each topic from 1', async ({ broker, subscribe }) => {
-      const seen = recorder()
-      subscribe('#', seen.handler)
-      for (const topic of ['a', 'b', 'a', 'a', 'b']) await broker.publish(topic, topic)
-      await turn()
-      assert.deepEqual(seen.messages.map((message) => message.sequence), [1, 1, 2, 3, 2])
-    }, history)
+    it(
+      'numbers the events of each topic from 1',
+      async ({ broker, subscribe }) => {
+        const seen = recorder()
+        subscribe('#', seen.handler)
+        for (const topic of ['a', 'b', 'a', 'a', 'b']) await broker.publish(topic, topic)
+        await turn()
+        assert.deepEqual(
+          seen.messages.map((message) => message.sequence),
+          [1, 1, 2, 3, 2],
+        )
+      },
+      history,
+    )
 
     it('gives no sequence when there is none', async ({ broker, subscribe }) => {
       const seen = recorder()
@@ -110,47 +130,66 @@ export function rest(create: Create): void {
       [{ from: 'oldest', capacity: 2, overflow: 'reject' }, [3, 4, 5], 0],
     ]
     for (const [options, expected, skipped] of starts) {
-      it(`begins with [${expected.join(', ')}] of the last 3 of 5 and skips ${skipped} for ${JSON.stringify(options)}${options.where ? ' and a where' : ''}`, async ({ broker, subscribe }) => {
-        for (let i = 1; i <= 5; i++) await broker.publish('a', i)
-        const seen = recorder()
-        const subscription = subscribe('a', seen.handler, options)
-        await turn()
-        await broker.publish('a', 6)
-        await turn()
-        assert.deepEqual(seen.data(), [...expected, 6])
-        assertStats(subscription.stats(), { skipped, acked: seen.messages.length })
-      }, history)
+      it(
+        `begins with [${expected.join(', ')}] of the last 3 of 5 and skips ${skipped} for ${JSON.stringify(options)}${options.where ? ' and a where' : ''}`,
+        async ({ broker, subscribe }) => {
+          for (let i = 1; i <= 5; i++) await broker.publish('a', i)
+          const seen = recorder()
+          const subscription = subscribe('a', seen.handler, options)
+          await turn()
+          await broker.publish('a', 6)
+          await turn()
+          assert.deepEqual(seen.data(), [...expected, 6])
+          assertStats(subscription.stats(), { skipped, acked: seen.messages.length })
+        },
+        history,
+      )
     }
 
-    it('does not replay what is expired', async ({ broker, clock, subscribe }) => {
-      await broker.publish('a', 1, { ttlMs: 5 })
-      await broker.publish('a', 2)
-      await clock.advance(5)
-      const seen = recorder()
-      subscribe('a', seen.handler, { from: 'oldest' })
-      await turn()
-      assert.deepEqual(seen.data(), [2])
-    }, history)
+    it(
+      'does not replay what is expired',
+      async ({ broker, clock, subscribe }) => {
+        await broker.publish('a', 1, { ttlMs: 5 })
+        await broker.publish('a', 2)
+        await clock.advance(5)
+        const seen = recorder()
+        subscribe('a', seen.handler, { from: 'oldest' })
+        await turn()
+        assert.deepEqual(seen.data(), [2])
+      },
+      history,
+    )
 
-    it('replays several topics of a wildcard in publish order', async ({ broker, subscribe }) => {
-      for (const [i, topic] of ['a', 'b', 'a', 'b', 'c'].entries()) await broker.publish(topic, i)
-      const seen = recorder()
-      subscribe('+', seen.handler, { from: 'oldest' })
-      await turn()
-      assert.deepEqual(seen.data(), [0, 1, 2, 3, 4])
-    }, history)
+    it(
+      'replays several topics of a wildcard in publish order',
+      async ({ broker, subscribe }) => {
+        for (const [i, topic] of ['a', 'b', 'a', 'b', 'c'].entries()) await broker.publish(topic, i)
+        const seen = recorder()
+        subscribe('+', seen.handler, { from: 'oldest' })
+        await turn()
+        assert.deepEqual(seen.data(), [0, 1, 2, 3, 4])
+      },
+      history,
+    )
   })
 
   describe('fairness', () => {
     for (const qos of [0, 1] as const) {
-      it(`gives the event loop a turn while a qos ${qos} handler publishes to itself 100 000 times`, async ({ broker, subscribe }) => {
+      it(`gives the event loop a turn while a qos ${qos} handler publishes to itself 100 000 times`, async ({
+        broker,
+        subscribe,
+      }) => {
         let count = 0
         let atTurn: number | undefined
         const done = new Promise<void>((resolve) => {
-          subscribe('a', () => {
-            if (++count < 100_000) void broker.publish('a', count)
-            else resolve()
-          }, { qos })
+          subscribe(
+            'a',
+            () => {
+              if (++count < 100_000) void broker.publish('a', count)
+              else resolve()
+            },
+            { qos },
+          )
         })
         setImmediate(() => (atTurn = count))
         void broker.publish('a', 0)
@@ -179,38 +218,50 @@ export function rest(create: Create): void {
       ['json', { same: false, editSeen: false }],
     ]
     for (const [isolation, { same, editSeen }] of table) {
-      it(`gives with '${isolation}' ${same ? "the publisher's object" : 'an object of its own'}, and ${editSeen ? 'shows' : 'hides'} edits`, async ({ broker, subscribe }) => {
-        const data = publisher()
-        const edit = recorder((message) => {
-          const seen = message.data
-          assert.ok(typeof seen === 'object' && seen !== null)
-          return void Reflect.set(seen, 'list', 'edited')
-        })
-        const read = recorder()
-        subscribe('a', edit.handler)
-        subscribe('a', read.handler)
-        await broker.publish('a', data)
-        await turn()
-        assert.equal(read.at(0).data === data, same)
-        assert.deepEqual(read.at(0).data, { list: editSeen ? 'edited' : [1] })
-      }, { isolation })
+      it(
+        `gives with '${isolation}' ${same ? "the publisher's object" : 'an object of its own'}, and ${editSeen ? 'shows' : 'hides'} edits`,
+        async ({ broker, subscribe }) => {
+          const data = publisher()
+          const edit = recorder((message) => {
+            const seen = message.data
+            assert.ok(typeof seen === 'object' && seen !== null)
+            return void Reflect.set(seen, 'list', 'edited')
+          })
+          const read = recorder()
+          subscribe('a', edit.handler)
+          subscribe('a', read.handler)
+          await broker.publish('a', data)
+          await turn()
+          assert.equal(read.at(0).data === data, same)
+          assert.deepEqual(read.at(0).data, { list: editSeen ? 'edited' : [1] })
+        },
+        { isolation },
+      )
     }
 
     for (const isolation of ['clone', 'json'] as const) {
-      it(`hides with '${isolation}' what the publisher does to its object later`, async ({ broker, subscribe }) => {
-        const seen = recorder()
-        subscribe('a', seen.handler)
-        const data = publisher()
-        void broker.publish('a', data)
-        data.list.push(2)
-        await turn()
-        assert.deepEqual(seen.at(0).data, { list: [1] })
-      }, { isolation })
+      it(
+        `hides with '${isolation}' what the publisher does to its object later`,
+        async ({ broker, subscribe }) => {
+          const seen = recorder()
+          subscribe('a', seen.handler)
+          const data = publisher()
+          void broker.publish('a', data)
+          data.list.push(2)
+          await turn()
+          assert.deepEqual(seen.at(0).data, { list: [1] })
+        },
+        { isolation },
+      )
 
-      it(`refuses with '${isolation}' data that cannot be copied`, async ({ broker }) => {
-        assert.equal(await codeOf(broker.publish('a', () => {})), 'ERR_EVENT_INVALID')
-        assertStats(broker.stats(), { published: 0 })
-      }, { isolation })
+      it(
+        `refuses with '${isolation}' data that cannot be copied`,
+        async ({ broker }) => {
+          assert.equal(await codeOf(broker.publish('a', () => {})), 'ERR_EVENT_INVALID')
+          assertStats(broker.stats(), { published: 0 })
+        },
+        { isolation },
+      )
     }
   })
 }

@@ -65,10 +65,12 @@ export function claims(create: Create): Claim {
         await body(bench)
         await audit(bench)
       }
-      await orHang(run()).finally(async () => {
+      try {
+        await orHang(run())
+      } finally {
         await turn()
         process.off('unhandledRejection', note)
-      })
+      }
       assert.deepEqual(rejections, [], 'unhandled rejections')
     })
   }
@@ -119,9 +121,21 @@ async function audit(bench: Bench): Promise<void> {
 
 /** The identity of P1, and no gauge below zero. */
 export function assertBalanced(stats: SubscriptionStats | BrokerStats, name: string): void {
-  const { matched, acked, dropped, expired, deadLettered, exhausted, overflowed, cancelled, queued, delayed, inFlight } =
-    stats
-  const named = acked + dropped + expired + deadLettered + exhausted + overflowed + cancelled + queued + delayed + inFlight
+  const {
+    matched,
+    acked,
+    dropped,
+    expired,
+    deadLettered,
+    exhausted,
+    overflowed,
+    cancelled,
+    queued,
+    delayed,
+    inFlight,
+  } = stats
+  const named =
+    acked + dropped + expired + deadLettered + exhausted + overflowed + cancelled + queued + delayed + inFlight
   assert.equal(matched, named, `${name}: ${JSON.stringify(stats)}`)
   for (const [counter, value] of Object.entries(stats)) assert.ok(value >= 0, `${name}: ${counter} is ${value}`)
 }

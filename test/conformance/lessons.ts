@@ -3,22 +3,32 @@ import assert from 'node:assert/strict'
 import { getEventListeners } from 'node:events'
 import { describe } from 'node:test'
 import type { Subscription } from '../../src/index.ts'
-import { assertStats, claims, codeOf, isSettled, never, recorder, turn, type Create } from './harness.ts'
+import { assertStats, type Create, claims, codeOf, isSettled, never, recorder, turn } from './harness.ts'
 
 export function lessons(create: Create): void {
   const it = claims(create)
 
   describe('lessons', () => {
-    it('redelivers the same id when the first message fails, not the next one', async ({ broker, clock, subscribe }) => {
+    it('redelivers the same id when the first message fails, not the next one', async ({
+      broker,
+      clock,
+      subscribe,
+    }) => {
       const seen = recorder((_, nth) => (nth === 0 ? 'nack' : 'ack'))
       subscribe('a', seen.handler, { ordered: true, backoff: [5] })
       for (const id of ['1', '2']) await broker.publish('a', id, { id })
       await clock.advance(5)
-      assert.deepEqual(seen.messages.map((message) => message.id), ['1', '1', '2'])
+      assert.deepEqual(
+        seen.messages.map((message) => message.id),
+        ['1', '1', '2'],
+      )
     })
 
     it('skips no neighbour of one poison message', async ({ broker, clock, subscribe }) => {
-      const subscription = subscribe('a', (message) => (message.data === 3 ? 'nack' : 'ack'), { maxDeliveries: 2, backoff: [5] })
+      const subscription = subscribe('a', (message) => (message.data === 3 ? 'nack' : 'ack'), {
+        maxDeliveries: 2,
+        backoff: [5],
+      })
       for (let i = 0; i < 7; i++) await broker.publish('a', i)
       await clock.advance(5)
       assertStats(subscription.stats(), { acked: 6, exhausted: 1 })
@@ -55,8 +65,16 @@ export function lessons(create: Create): void {
       })
     }
 
-    for (const [at, isKept] of [[9, true], [10, false], [11, false]] as const) {
-      it(`${isKept ? 'keeps' : 'does not keep'} a message extended ${at} ms into an ack wait of 10 ms`, async ({ broker, clock, subscribe }) => {
+    for (const [at, isKept] of [
+      [9, true],
+      [10, false],
+      [11, false],
+    ] as const) {
+      it(`${isKept ? 'keeps' : 'does not keep'} a message extended ${at} ms into an ack wait of 10 ms`, async ({
+        broker,
+        clock,
+        subscribe,
+      }) => {
         const seen = recorder(() => never)
         subscribe('a', seen.handler, { ackWaitMs: 10 })
         await broker.publish('a', 1)
@@ -65,14 +83,27 @@ export function lessons(create: Create): void {
       })
     }
 
-    it('does not wedge a queue of concurrency 1 when its handler throws synchronously', async ({ broker, subscribe }) => {
-      const subscription = subscribe('a', () => { throw new Error('no') }, { maxDeliveries: 1 })
+    it('does not wedge a queue of concurrency 1 when its handler throws synchronously', async ({
+      broker,
+      subscribe,
+    }) => {
+      const subscription = subscribe(
+        'a',
+        () => {
+          throw new Error('no')
+        },
+        { maxDeliveries: 1 },
+      )
       for (let i = 0; i < 50; i++) await broker.publish('a', i)
       await turn()
       assertStats(subscription.stats(), { exhausted: 50, queued: 0 })
     })
 
-    it('does not give its only slot away for ever to a handler that never settles', async ({ broker, clock, subscribe }) => {
+    it('does not give its only slot away for ever to a handler that never settles', async ({
+      broker,
+      clock,
+      subscribe,
+    }) => {
       const seen = recorder((message) => (message.data === 0 ? never : undefined))
       subscribe('a', seen.handler, { ackWaitMs: 10, maxDeliveries: 1 })
       for (const data of [0, 1]) await broker.publish('a', data)
@@ -118,7 +149,10 @@ export function lessons(create: Create): void {
       await broker.publish('c', 1)
       await broker.publish('a', 'delayed', { delayMs: 5 })
       await clock.advance(5)
-      assert.deepEqual((await next).map(({ value }) => value?.data), ['plain', 'dead letter', 'from inside', 'delayed'])
+      assert.deepEqual(
+        (await next).map(({ value }) => value?.data),
+        ['plain', 'dead letter', 'from inside', 'delayed'],
+      )
     })
 
     it('ends a next() that is asked for after return()', async ({ subscribe }) => {
@@ -152,7 +186,9 @@ export function lessons(create: Create): void {
     })
 
     it('does not overflow the stack with 100 000 synchronous deliveries', async ({ broker, subscribe }) => {
-      const subscription = subscribe('a', (message) => (message.data === 0 ? 'ack' : void message.ack()), { capacity: Infinity })
+      const subscription = subscribe('a', (message) => (message.data === 0 ? 'ack' : void message.ack()), {
+        capacity: Infinity,
+      })
       for (let i = 0; i < 100_000; i++) void broker.publish('a', i)
       await broker.settled()
       assertStats(subscription.stats(), { acked: 100_000 })
@@ -182,9 +218,18 @@ export function lessons(create: Create): void {
       assert.equal(seen.messages.length, 300)
     })
 
-    it('makes gauges never negative when messages expire, overflow and end together', async ({ broker, clock, subscribe }) => {
+    it('makes gauges never negative when messages expire, overflow and end together', async ({
+      broker,
+      clock,
+      subscribe,
+    }) => {
       const seen = recorder(() => never)
-      const subscription = subscribe('a', seen.handler, { capacity: 2, overflow: 'dropOldest', ackWaitMs: 5, backoff: [5] })
+      const subscription = subscribe('a', seen.handler, {
+        capacity: 2,
+        overflow: 'dropOldest',
+        ackWaitMs: 5,
+        backoff: [5],
+      })
       for (let i = 0; i < 6; i++) await broker.publish('a', i, { ttlMs: 5, delayMs: i % 2 ? 5 : 0 })
       await clock.advance(5)
       void subscription.unsubscribe()
@@ -192,7 +237,11 @@ export function lessons(create: Create): void {
       for (const [name, value] of Object.entries(subscription.stats())) assert.ok(value >= 0, `${name} ${value}`)
     })
 
-    it('keeps an event of 3 600 s alive after a second, whatever the wall clock says', async ({ broker, clock, subscribe }) => {
+    it('keeps an event of 3 600 s alive after a second, whatever the wall clock says', async ({
+      broker,
+      clock,
+      subscribe,
+    }) => {
       const subscription = subscribe('a', undefined)
       clock.setWallTime(new Date(0))
       await broker.publish('a', 1, { ttlMs: 3_600_000 })

@@ -2,7 +2,17 @@
 import assert from 'node:assert/strict'
 import { describe } from 'node:test'
 import type { Handler, Message, PublishOptions, SubscribeOptions, Subscription } from '../../src/index.ts'
-import { assertBalanced, assertStats, claims, never, recorder, turn, watch, type Bench, type Create } from './harness.ts'
+import {
+  assertBalanced,
+  assertStats,
+  type Bench,
+  type Create,
+  claims,
+  never,
+  recorder,
+  turn,
+  watch,
+} from './harness.ts'
 
 /** How to bring one message to one end. */
 interface Way {
@@ -23,29 +33,110 @@ const ways: readonly Way[] = [
   { end: 'acked', by: 'a handler that returns', handler: () => {} },
   { end: 'acked', by: 'message.ack()', handler: (message) => void message.ack() },
   { end: 'acked', by: 'a qos 0 handler that returns', handler: () => {}, options: { qos: 0 } },
-  { end: 'acked', by: 'an expired message acked in flight', handler: () => never, publish: { ttlMs: 5 }, options: { concurrency: 2 }, then: ackLate },
+  {
+    end: 'acked',
+    by: 'an expired message acked in flight',
+    handler: () => never,
+    publish: { ttlMs: 5 },
+    options: { concurrency: 2 },
+    then: ackLate,
+  },
   { end: 'dropped', by: "a handler that returns 'drop'", handler: () => 'drop' },
   { end: 'dropped', by: 'message.drop()', handler: (message) => void message.drop('bad') },
   { end: 'dropped', by: 'a qos 0 handler that throws', handler: fails, options: { qos: 0 } },
   { end: 'dropped', by: 'a qos 0 handler that rejects', handler: async () => fails(), options: { qos: 0 } },
-  { end: 'dropped', by: 'a qos 0 handler that rejects after the ttl', handler: lateReject, options: { qos: 0 }, publish: { ttlMs: 5 }, then: rejectLate },
-  { end: 'dropped', by: 'a delayed qos 0 handler that rejects after the ttl', handler: lateReject, options: { qos: 0 }, publish: { ttlMs: 5, delayMs: 1 }, then: rejectLate },
+  {
+    end: 'dropped',
+    by: 'a qos 0 handler that rejects after the ttl',
+    handler: lateReject,
+    options: { qos: 0 },
+    publish: { ttlMs: 5 },
+    then: rejectLate,
+  },
+  {
+    end: 'dropped',
+    by: 'a delayed qos 0 handler that rejects after the ttl',
+    handler: lateReject,
+    options: { qos: 0 },
+    publish: { ttlMs: 5, delayMs: 1 },
+    then: rejectLate,
+  },
   { end: 'expired', by: 'a ttl over while queued', publish: { ttlMs: 5 }, then: advance(5) },
-  { end: 'expired', by: 'a ttl over while delayed', handler: () => {}, publish: { ttlMs: 5, delayMs: 6 }, then: advance(6) },
-  { end: 'expired', by: 'a ttl over while delayed for redelivery', handler: () => 'nack', publish: { ttlMs: 5 }, options: { backoff: [9] }, then: advance(9) },
+  {
+    end: 'expired',
+    by: 'a ttl over while delayed',
+    handler: () => {},
+    publish: { ttlMs: 5, delayMs: 6 },
+    then: advance(6),
+  },
+  {
+    end: 'expired',
+    by: 'a ttl over while delayed for redelivery',
+    handler: () => 'nack',
+    publish: { ttlMs: 5 },
+    options: { backoff: [9] },
+    then: advance(9),
+  },
   { end: 'expired', by: 'a nack after the ttl', handler: () => never, publish: { ttlMs: 5 }, then: nackLate },
   { end: 'expired', by: 'a drop after the ttl', handler: () => never, publish: { ttlMs: 5 }, then: dropLate },
-  { end: 'expired', by: 'an ack wait over after the ttl', handler: () => never, publish: { ttlMs: 5 }, options: { ackWaitMs: 9 }, then: advance(9) },
-  { end: 'exhausted', by: 'a handler that throws each time', handler: fails, options: { maxDeliveries: 2, backoff: [1] }, then: advance(1) },
+  {
+    end: 'expired',
+    by: 'an ack wait over after the ttl',
+    handler: () => never,
+    publish: { ttlMs: 5 },
+    options: { ackWaitMs: 9 },
+    then: advance(9),
+  },
+  {
+    end: 'exhausted',
+    by: 'a handler that throws each time',
+    handler: fails,
+    options: { maxDeliveries: 2, backoff: [1] },
+    then: advance(1),
+  },
   { end: 'exhausted', by: 'a single delivery nacked', handler: () => 'nack', options: { maxDeliveries: 1 } },
-  { end: 'exhausted', by: 'an ack wait over for the last time', handler: () => never, options: { maxDeliveries: 1, ackWaitMs: 3 }, then: advance(3) },
-  { end: 'deadLettered', by: 'a drop with a dead letter topic', handler: () => 'drop', options: { deadLetterTopic: 'dead' } },
-  { end: 'deadLettered', by: 'deliveries used up with a dead letter topic', handler: fails, options: { deadLetterTopic: 'dead', maxDeliveries: 1 } },
-  { end: 'deadLettered', by: 'a ttl over with a dead letter topic', options: { deadLetterTopic: 'dead' }, publish: { ttlMs: 5 }, then: advance(5) },
+  {
+    end: 'exhausted',
+    by: 'an ack wait over for the last time',
+    handler: () => never,
+    options: { maxDeliveries: 1, ackWaitMs: 3 },
+    then: advance(3),
+  },
+  {
+    end: 'deadLettered',
+    by: 'a drop with a dead letter topic',
+    handler: () => 'drop',
+    options: { deadLetterTopic: 'dead' },
+  },
+  {
+    end: 'deadLettered',
+    by: 'deliveries used up with a dead letter topic',
+    handler: fails,
+    options: { deadLetterTopic: 'dead', maxDeliveries: 1 },
+  },
+  {
+    end: 'deadLettered',
+    by: 'a ttl over with a dead letter topic',
+    options: { deadLetterTopic: 'dead' },
+    publish: { ttlMs: 5 },
+    then: advance(5),
+  },
   { end: 'cancelled', by: 'unsubscribing while queued', then: (_, subscription) => subscription.unsubscribe() },
-  { end: 'cancelled', by: 'unsubscribing while delayed', handler: () => {}, publish: { delayMs: 9 }, then: (_, subscription) => subscription.unsubscribe() },
+  {
+    end: 'cancelled',
+    by: 'unsubscribing while delayed',
+    handler: () => {},
+    publish: { delayMs: 9 },
+    then: (_, subscription) => subscription.unsubscribe(),
+  },
   { end: 'cancelled', by: 'a nack after unsubscribing', handler: () => never, then: unsubscribeThenNack },
-  { end: 'cancelled', by: 'an ack wait over after unsubscribing', handler: () => never, options: { ackWaitMs: 5 }, then: unsubscribeThenWait },
+  {
+    end: 'cancelled',
+    by: 'an ack wait over after unsubscribing',
+    handler: () => never,
+    options: { ackWaitMs: 5 },
+    then: unsubscribeThenWait,
+  },
   { end: 'cancelled', by: 'closing the broker with no grace', then: (bench) => bench.broker.close({ graceMs: 0 }) },
   { end: 'cancelled', by: 'leaving the loop of an iterator', then: leaveLoop },
 ]
@@ -95,8 +186,7 @@ export function accounting(create: Create): void {
   describe('P1: nothing is lost without a name', () => {
     for (const { end, by, handler, options, publish, then } of ways) {
       it(`counts one message as ${end}, once, after ${by}`, async (bench) => {
-        const remember: Handler | undefined =
-          handler && ((message) => (inHand.set(bench, message), handler(message)))
+        const remember: Handler | undefined = handler && ((message) => (inHand.set(bench, message), handler(message)))
         const subscription = bench.subscribe('a', remember, options)
         await bench.broker.publish('a', 1, publish)
         await turn()
@@ -118,7 +208,8 @@ export function accounting(create: Create): void {
     it('begins with every counter at zero', ({ broker, subscribe }) => {
       const subscription = subscribe('a', () => {})
       for (const [name, value] of Object.entries(subscription.stats())) assert.equal(value, 0, name)
-      for (const [name, value] of Object.entries(broker.stats())) assert.equal(value, name === 'subscriptions' ? 1 : 0, name)
+      for (const [name, value] of Object.entries(broker.stats()))
+        assert.equal(value, name === 'subscriptions' ? 1 : 0, name)
     })
 
     it('counts an event that nobody wants as published and not as matched', async ({ broker }) => {
@@ -126,7 +217,10 @@ export function accounting(create: Create): void {
       assertStats(broker.stats(), { published: 1, matched: 0 })
     })
 
-    it('counts an event once for each subscription it matches, also when filters overlap', async ({ broker, subscribe }) => {
+    it('counts an event once for each subscription it matches, also when filters overlap', async ({
+      broker,
+      subscribe,
+    }) => {
       for (const filter of ['a/b', 'a/+', '+/b', 'a/#', '#', 'c']) subscribe(filter, () => {})
       await broker.publish('a/b', 1)
       await turn()
@@ -181,7 +275,11 @@ export function accounting(create: Create): void {
     it('balances at every step, seen from inside handlers too', async ({ broker, clock, subscribe }) => {
       const check = (): void => assertBalanced(broker.stats(), 'inside')
       subscribe('a', (message) => (check(), message.ack(), check()))
-      subscribe('a', (message) => (check(), message.nack(), check()), { backoff: [1], maxDeliveries: 2, deadLetterTopic: 'd' })
+      subscribe('a', (message) => (check(), message.nack(), check()), {
+        backoff: [1],
+        maxDeliveries: 2,
+        deadLetterTopic: 'd',
+      })
       subscribe('a', (message) => (check(), message.drop(), check()), { deadLetterTopic: 'd' })
       subscribe('a', check, { qos: 0 })
       subscribe('d', check)
@@ -199,7 +297,13 @@ export function accounting(create: Create): void {
         subscribe('a', handler, { backoff: [1] })
         await broker.publish('a', 1)
         await clock.advance(1)
-        assert.deepEqual(log, ['published a 0', 'delivered a 1', 'redelivered a 1', 'delivered a 2', 'settled a 2 acked'])
+        assert.deepEqual(log, [
+          'published a 0',
+          'delivered a 1',
+          'redelivered a 1',
+          'delivered a 2',
+          'settled a 2 acked',
+        ])
       },
       { observer },
     )

@@ -1,12 +1,17 @@
 /** P10: time is one thing. */
 import assert from 'node:assert/strict'
 import { describe } from 'node:test'
-import { SystemClock, type Clock } from '../../src/index.ts'
+import { type Clock, SystemClock } from '../../src/index.ts'
 import { ManualClock } from '../../src/testing/index.ts'
-import { assertStats, begin, claims, DAY, EPOCH, HOUR, never, recorder, turn, type Create } from './harness.ts'
+import { assertStats, begin, type Create, claims, DAY, EPOCH, HOUR, never, recorder, turn } from './harness.ts'
 
 /** A manual clock that knows how many timers are set, and the most there ever were. */
-function counting(): Clock & { advance(ms: number): Promise<void>; readonly set: Set<unknown>; most: number; longest: number } {
+function counting(): Clock & {
+  advance(ms: number): Promise<void>
+  readonly set: Set<unknown>
+  most: number
+  longest: number
+} {
   const inner = new ManualClock({ now: EPOCH, patienceMs: 0 })
   const set = new Set<unknown>()
   return {
@@ -37,7 +42,11 @@ export function time(create: Create): void {
 
   describe('P10: time is one thing', () => {
     for (const ttlMs of [1, 10, 2 ** 31 - 1, 2 ** 31, 2 ** 32 + 5, 400 * DAY]) {
-      it(`delivers at ${ttlMs} - 1 ms and ends the event at its ttl of ${ttlMs} ms`, async ({ broker, clock, subscribe }) => {
+      it(`delivers at ${ttlMs} - 1 ms and ends the event at its ttl of ${ttlMs} ms`, async ({
+        broker,
+        clock,
+        subscribe,
+      }) => {
         const iterator = subscribe('a', undefined)[Symbol.asyncIterator]()
         const other = subscribe('a', undefined)
         await broker.publish('a', 1, { ttlMs })
@@ -63,7 +72,11 @@ export function time(create: Create): void {
     }
 
     for (const ackWaitMs of [1, 50, 2 ** 31 + 7]) {
-      it(`takes a message from its handler after an ack wait of ${ackWaitMs} ms`, async ({ broker, clock, subscribe }) => {
+      it(`takes a message from its handler after an ack wait of ${ackWaitMs} ms`, async ({
+        broker,
+        clock,
+        subscribe,
+      }) => {
         const seen = recorder(() => never)
         const subscription = subscribe('a', seen.handler, { ackWaitMs, maxDeliveries: 1 })
         await broker.publish('a', 1)
@@ -76,13 +89,25 @@ export function time(create: Create): void {
       })
     }
 
-    for (const [what, jump] of [['an hour back', -HOUR], ['an hour on', HOUR], ['ten years back', -3650 * DAY], ['ten years on', 3650 * DAY]] as const) {
-      it(`changes no ttl, delay, ack wait or redelivery when the wall clock jumps ${what}`, async ({ broker, clock, subscribe }) => {
+    for (const [what, jump] of [
+      ['an hour back', -HOUR],
+      ['an hour on', HOUR],
+      ['ten years back', -3650 * DAY],
+      ['ten years on', 3650 * DAY],
+    ] as const) {
+      it(`changes no ttl, delay, ack wait or redelivery when the wall clock jumps ${what}`, async ({
+        broker,
+        clock,
+        subscribe,
+      }) => {
         const seen: string[] = []
         const note = (name: string) => void seen.push(`${name} ${clock.now()}`)
         const ttl = subscribe('ttl', undefined)
         subscribe('delay', () => note('delay'))
-        subscribe('wait', (message) => (note('wait'), message.redelivered ? undefined : never), { ackWaitMs: 30, backoff: [5] })
+        subscribe('wait', (message) => (note('wait'), message.redelivered ? undefined : never), {
+          ackWaitMs: 30,
+          backoff: [5],
+        })
         await broker.publish('ttl', 1, { ttlMs: 20 })
         await broker.publish('delay', 1, { delayMs: 10 })
         await broker.publish('wait', 1)
@@ -160,7 +185,11 @@ export function time(create: Create): void {
       assertStats(subscription.stats(), { expired: 1 })
     })
 
-    it('gives events the wall time of their publish, and a moment when they expire', async ({ broker, clock, subscribe }) => {
+    it('gives events the wall time of their publish, and a moment when they expire', async ({
+      broker,
+      clock,
+      subscribe,
+    }) => {
       const seen = recorder()
       subscribe('a', seen.handler)
       await clock.advance(1_500)
@@ -170,8 +199,15 @@ export function time(create: Create): void {
       assert.deepEqual([stamped, expirytime], ['2030-01-01T00:00:01.500Z', '2030-01-01T00:00:02.000Z'])
     })
 
-    for (const [what, at, alive] of [['before', 60, true], ['past', -1, false]] as const) {
-      it(`takes an expirytime from outside: ${what} is ${alive ? 'alive' : 'over'}`, async ({ broker, clock, subscribe }) => {
+    for (const [what, at, alive] of [
+      ['before', 60, true],
+      ['past', -1, false],
+    ] as const) {
+      it(`takes an expirytime from outside: ${what} is ${alive ? 'alive' : 'over'}`, async ({
+        broker,
+        clock,
+        subscribe,
+      }) => {
         const subscription = subscribe('a', undefined)
         const expirytime = new Date(EPOCH + at).toISOString()
         await broker.publish('a', 1, { extensions: { expirytime } })

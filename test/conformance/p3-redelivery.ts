@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe } from 'node:test'
 import type { Handler, SubscribeOptions } from '../../src/index.ts'
-import { assertStats, claims, codeOf, DAY, HOUR, never, recorder, turn, type Bench, type Create } from './harness.ts'
+import { assertStats, type Bench, type Create, claims, codeOf, DAY, HOUR, never, recorder, turn } from './harness.ts'
 
 /** Everything that offers a message again on the schedule of the subscription. */
 const nacks: Readonly<Record<string, Handler>> = {
@@ -21,7 +21,12 @@ const nacks: Readonly<Record<string, Handler>> = {
 const doubling = [100, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000, 30_000]
 
 /** When one message is delivered, in ms from its publish. */
-async function times(bench: Bench, options: SubscribeOptions, forMs: number, handler: Handler = () => 'nack'): Promise<number[]> {
+async function times(
+  bench: Bench,
+  options: SubscribeOptions,
+  forMs: number,
+  handler: Handler = () => 'nack',
+): Promise<number[]> {
   const { broker, clock, subscribe } = bench
   const seen: number[] = []
   subscribe('a', (message) => (seen.push(clock.now()), handler(message)), options)
@@ -30,7 +35,10 @@ async function times(bench: Bench, options: SubscribeOptions, forMs: number, han
   return seen
 }
 
-const sums = (waits: readonly number[]): number[] => waits.reduce<number[]>((all, wait) => [...all, (all.at(-1) ?? 0) + wait], [0])
+function sums(waits: readonly number[]): number[] {
+  let sum = 0
+  return [0, ...waits.map((wait) => (sum += wait))]
+}
 
 export function redelivery(create: Create): void {
   const it = claims(create)
@@ -40,7 +48,14 @@ export function redelivery(create: Create): void {
       it(`gives up after 5 deliveries that each end with ${how}`, async (bench) => {
         const at = await times(bench, { ackWaitMs: 1_000 }, HOUR, handler)
         assert.equal(at.length, 5)
-        assertStats(bench.broker.stats(), { exhausted: 1, delivered: 5, redelivered: 4, queued: 0, delayed: 0, inFlight: 0 })
+        assertStats(bench.broker.stats(), {
+          exhausted: 1,
+          delivered: 5,
+          redelivered: 4,
+          queued: 0,
+          delayed: 0,
+          inFlight: 0,
+        })
       })
 
       it(`waits by the one schedule after ${how}`, async (bench) => {
@@ -61,13 +76,22 @@ export function redelivery(create: Create): void {
       assertStats(bench.broker.stats(), { delayed: 1, exhausted: 0 })
     })
 
-    for (const [chance, share] of [[0, 0], [0.5, 0.5], [0.999, 0.999]] as const) {
-      it(`doubles from 100 ms to 30 s with full jitter: chance ${chance} waits ${share} of it`, async (bench) => {
-        const at = await times(bench, { maxDeliveries: 12 }, HOUR)
-        const waits = at.slice(1).map((time, i) => time - (at[i] ?? 0))
-        waits.forEach((wait, i) => assert.ok(Math.abs(wait - (doubling[i] ?? 0) * share) <= 1, `wait ${i}: ${wait}`))
-        assert.equal(waits.length, 11)
-      }, { random: () => chance })
+    for (const [chance, share] of [
+      [0, 0],
+      [0.5, 0.5],
+      [0.999, 0.999],
+    ] as const) {
+      it(
+        `doubles from 100 ms to 30 s with full jitter: chance ${chance} waits ${share} of it`,
+        async (bench) => {
+          const at = await times(bench, { maxDeliveries: 12 }, HOUR)
+          const waits = at.slice(1).map((time, i) => time - (at[i] ?? 0))
+          for (const [i, wait] of waits.entries())
+            assert.ok(Math.abs(wait - (doubling[i] ?? 0) * share) <= 1, `wait ${i}: ${wait}`)
+          assert.equal(waits.length, 11)
+        },
+        { random: () => chance },
+      )
     }
 
     for (const [backoff, waits] of [
@@ -76,7 +100,10 @@ export function redelivery(create: Create): void {
       [{ delayMs: 10, factor: 3, maxDelayMs: 50, jitter: 0 }, [10, 30, 50, 50]],
       [{ delayMs: 100, factor: 1, jitter: 0.5 }, [75, 75, 75, 75]],
       [{ delayMs: 0, jitter: 0 }, [0, 0, 0, 0]],
-      [[3, 1, 2], [3, 1, 2, 2]],
+      [
+        [3, 1, 2],
+        [3, 1, 2, 2],
+      ],
       [[0], [0, 0, 0, 0]],
       [[DAY * 40], [DAY * 40, DAY * 40, DAY * 40, DAY * 40]],
     ] as const) {
@@ -91,12 +118,19 @@ export function redelivery(create: Create): void {
     })
 
     it('waits exactly the delay that nack() asks for, instead of the schedule', async (bench) => {
-      const at = await times(bench, { backoff: [1] }, HOUR, (message) => void message.nack({ delayMs: 40 * message.deliveryCount }))
+      const at = await times(
+        bench,
+        { backoff: [1] },
+        HOUR,
+        (message) => void message.nack({ delayMs: 40 * message.deliveryCount }),
+      )
       assert.deepEqual(at, [0, 40, 120, 240, 400])
     })
 
     it('offers a message nacked with delay 0 again at once, before later ones', async ({ broker, subscribe }) => {
-      const seen = recorder((message) => (message.data === 1 && message.deliveryCount < 3 ? void message.nack({ delayMs: 0 }) : undefined))
+      const seen = recorder((message) =>
+        message.data === 1 && message.deliveryCount < 3 ? void message.nack({ delayMs: 0 }) : undefined,
+      )
       const subscription = subscribe('a', seen.handler)
       await broker.publish('a', 1)
       await broker.publish('a', 2)
@@ -106,7 +140,10 @@ export function redelivery(create: Create): void {
     })
 
     for (const delayMs of [-1, NaN, Infinity, '5' as never, null as never, 1n as never, {} as never]) {
-      it(`refuses nack({ delayMs: ${String(delayMs)} }) and leaves the message in flight`, async ({ broker, subscribe }) => {
+      it(`refuses nack({ delayMs: ${String(delayMs)} }) and leaves the message in flight`, async ({
+        broker,
+        subscribe,
+      }) => {
         const seen = recorder(() => never)
         const subscription = subscribe('a', seen.handler)
         await broker.publish('a', 1)
@@ -135,8 +172,20 @@ export function redelivery(create: Create): void {
       })
     }
 
-    for (const [at, by, over] of [[0, 30, 30], [9, 30, 39], [9, 1, 10], [5, 0, 10], [5, 2, 10], [5, 5, 10], [5, 6, 11]] as const) {
-      it(`ends an ack wait of 10 ms, extended at ${at} by ${by} ms, at ${over}`, async ({ broker, clock, subscribe }) => {
+    for (const [at, by, over] of [
+      [0, 30, 30],
+      [9, 30, 39],
+      [9, 1, 10],
+      [5, 0, 10],
+      [5, 2, 10],
+      [5, 5, 10],
+      [5, 6, 11],
+    ] as const) {
+      it(`ends an ack wait of 10 ms, extended at ${at} by ${by} ms, at ${over}`, async ({
+        broker,
+        clock,
+        subscribe,
+      }) => {
         const seen = recorder(() => never)
         const subscription = subscribe('a', seen.handler, { ackWaitMs: 10, backoff: [99] })
         await broker.publish('a', 1)

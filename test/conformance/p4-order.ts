@@ -1,7 +1,7 @@
 /** P4: order. */
 import assert from 'node:assert/strict'
 import { describe } from 'node:test'
-import { assertStats, claims, deferred, never, recorder, turn, type Create, type Deferred } from './harness.ts'
+import { assertStats, type Create, claims, type Deferred, deferred, never, recorder, turn } from './harness.ts'
 
 export function order(create: Create): void {
   const it = claims(create)
@@ -26,13 +26,20 @@ export function order(create: Create): void {
     })
 
     for (const qos of [0, 1] as const) {
-      it(`shows every subscription the same order of events published from inside qos ${qos} handlers`, async ({ broker, subscribe }) => {
+      it(`shows every subscription the same order of events published from inside qos ${qos} handlers`, async ({
+        broker,
+        subscribe,
+      }) => {
         const orders: unknown[][] = [[], [], []]
         orders.forEach((seen, i) => {
-          subscribe('#', (message) => {
-            seen.push(message.data)
-            if (Number(message.data) < 30) void broker.publish('b', Number(message.data) * 3 + i)
-          }, { qos })
+          subscribe(
+            '#',
+            (message) => {
+              seen.push(message.data)
+              if (Number(message.data) < 30) void broker.publish('b', Number(message.data) * 3 + i)
+            },
+            { qos },
+          )
         })
         await broker.publish('a', 1)
         await turn()
@@ -50,7 +57,11 @@ export function order(create: Create): void {
       assert.deepEqual(seen.data(), [1, 2, 3, 'inner'])
     })
 
-    it('lets later messages overtake one that waits for redelivery, which then goes first', async ({ broker, clock, subscribe }) => {
+    it('lets later messages overtake one that waits for redelivery, which then goes first', async ({
+      broker,
+      clock,
+      subscribe,
+    }) => {
       const gate = deferred()
       const seen = recorder((message) => {
         if (message.data === 1 && message.deliveryCount === 1) return 'nack'
@@ -78,7 +89,11 @@ export function order(create: Create): void {
       assert.deepEqual(seen.data(), [1, 2, 3, 'gate', 1, 2, 3])
     })
 
-    it('holds back everything behind a message that waits for redelivery when ordered', async ({ broker, clock, subscribe }) => {
+    it('holds back everything behind a message that waits for redelivery when ordered', async ({
+      broker,
+      clock,
+      subscribe,
+    }) => {
       const seen = recorder((message) => (message.data === 1 && message.deliveryCount < 3 ? 'nack' : 'ack'))
       subscribe('a', seen.handler, { ordered: true, backoff: [10], concurrency: 1 })
       for (const data of [1, 2, 3]) await broker.publish('a', data)
@@ -98,7 +113,11 @@ export function order(create: Create): void {
       })
     }
 
-    it('lets go of what ordered holds back when the ttl of the message is over', async ({ broker, clock, subscribe }) => {
+    it('lets go of what ordered holds back when the ttl of the message is over', async ({
+      broker,
+      clock,
+      subscribe,
+    }) => {
       const seen = recorder((message) => (message.data === 1 ? 'nack' : 'ack'))
       subscribe('a', seen.handler, { ordered: true, backoff: [10] })
       await broker.publish('a', 1, { ttlMs: 5 })
@@ -119,7 +138,11 @@ export function order(create: Create): void {
       assert.deepEqual(seen.data(), ['x1', 'y1', 'y2', 'x1', 'x2'])
     })
 
-    it('lets later messages of the key pass one that waits for redelivery when not ordered', async ({ broker, clock, subscribe }) => {
+    it('lets later messages of the key pass one that waits for redelivery when not ordered', async ({
+      broker,
+      clock,
+      subscribe,
+    }) => {
       const seen = recorder((message) => (message.data === 1 && message.deliveryCount === 1 ? 'nack' : 'ack'))
       subscribe('a', seen.handler, { backoff: [10], concurrency: 2 })
       for (const data of [1, 2]) await broker.publish('a', data, { key: 'k' })
@@ -153,8 +176,17 @@ export function order(create: Create): void {
       assert.deepEqual(seen.data(), [0, 1, 2])
     })
 
-    it('starts no more messages at once than concurrency, also right after an ack wait', async ({ broker, clock, subscribe }) => {
-      const subscription = subscribe('a', () => never, { concurrency: 2, ackWaitMs: 10, backoff: [0], maxDeliveries: 3 })
+    it('starts no more messages at once than concurrency, also right after an ack wait', async ({
+      broker,
+      clock,
+      subscribe,
+    }) => {
+      const subscription = subscribe('a', () => never, {
+        concurrency: 2,
+        ackWaitMs: 10,
+        backoff: [0],
+        maxDeliveries: 3,
+      })
       for (let i = 0; i < 5; i++) await broker.publish('a', i)
       for (let i = 0; i < 10; i++) {
         await clock.advance(5)
@@ -163,7 +195,10 @@ export function order(create: Create): void {
       assertStats(subscription.stats(), { exhausted: 2, overdue: 10 })
     })
 
-    it('keeps the slot of a message that settled by itself until its handler returns', async ({ broker, subscribe }) => {
+    it('keeps the slot of a message that settled by itself until its handler returns', async ({
+      broker,
+      subscribe,
+    }) => {
       const gate = deferred()
       const seen = recorder((message, nth) => (nth === 0 ? (message.ack(), gate.promise) : undefined))
       const subscription = subscribe('a', seen.handler)
@@ -185,12 +220,19 @@ export function order(create: Create): void {
       assert.deepEqual(log, ['qos 0', 'returned'])
     })
 
-    it('dispatches an event to all qos 0 handlers before one published from inside, all within the outer publish()', ({ broker, subscribe }) => {
+    it('dispatches an event to all qos 0 handlers before one published from inside, all within the outer publish()', ({
+      broker,
+      subscribe,
+    }) => {
       const log: unknown[] = []
-      subscribe('a', (message) => {
-        log.push(`first ${message.data}`)
-        if (message.data === 1) void broker.publish('a', 2)
-      }, { qos: 0 })
+      subscribe(
+        'a',
+        (message) => {
+          log.push(`first ${message.data}`)
+          if (message.data === 1) void broker.publish('a', 2)
+        },
+        { qos: 0 },
+      )
       subscribe('a', (message) => void log.push(`second ${message.data}`), { qos: 0 })
       void broker.publish('a', 1)
       assert.deepEqual(log, ['first 1', 'second 1', 'first 2', 'second 2'])

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe } from 'node:test'
 import type { Handler, Observer, Subscription } from '../../src/index.ts'
-import { assertStats, claims, codeOf, never, recorder, turn, type Create } from './harness.ts'
+import { assertStats, type Create, claims, codeOf, never, recorder, turn } from './harness.ts'
 
 const fail = (why: unknown): never => {
   throw why
@@ -11,7 +11,7 @@ const fail = (why: unknown): never => {
 const troubles: Readonly<Record<string, Handler>> = {
   'throws an error': () => fail(new Error('no')),
   'throws undefined': () => fail(undefined),
-  'rejects': async () => fail(new Error('no')),
+  rejects: async () => fail(new Error('no')),
   'rejects with undefined': () => Promise.reject(undefined),
   'never settles': () => never,
   'settles twice': (message) => (message.ack(), message.nack(), 'drop'),
@@ -28,7 +28,11 @@ export function isolation(create: Create): void {
   describe('P5: isolation of trouble', () => {
     for (const [what, handler] of Object.entries(troubles)) {
       for (const qos of [0, 1] as const) {
-        it(`keeps a qos ${qos} handler that ${what} away from publisher and neighbours`, async ({ broker, clock, subscribe }) => {
+        it(`keeps a qos ${qos} handler that ${what} away from publisher and neighbours`, async ({
+          broker,
+          clock,
+          subscribe,
+        }) => {
           const before = recorder()
           const after = recorder()
           subscribe('a', before.handler, { qos })
@@ -69,7 +73,10 @@ export function isolation(create: Create): void {
     })
 
     for (const qos of [0, 1] as const) {
-      it(`does not give an event to a subscription made while it is dispatched (qos ${qos})`, async ({ broker, subscribe }) => {
+      it(`does not give an event to a subscription made while it is dispatched (qos ${qos})`, async ({
+        broker,
+        subscribe,
+      }) => {
         const seen = recorder()
         subscribe('a', (message) => void (message.data === 1 && subscribe('a', seen.handler, { qos })), { qos })
         await broker.publish('a', 1)
@@ -80,7 +87,12 @@ export function isolation(create: Create): void {
       })
     }
 
-    it('reports the failure that ends a message to onError once, with its circumstances', async ({ broker, clock, errors, subscribe }) => {
+    it('reports the failure that ends a message to onError once, with its circumstances', async ({
+      broker,
+      clock,
+      errors,
+      subscribe,
+    }) => {
       const why = new Error('no')
       subscribe('a/+', () => fail(why), { maxDeliveries: 3, backoff: [1] })
       await broker.publish('a/b', 1, { id: 'x' })
@@ -89,9 +101,17 @@ export function isolation(create: Create): void {
       const { error, context } = errors[0] ?? assert.fail()
       assert.equal(error, why)
       const { kind, topic, filter, deliveryCount, end, event } = context
-      assert.deepEqual({ kind, topic, filter, deliveryCount, end, id: event?.id }, {
-        kind: 'handler', topic: 'a/b', filter: 'a/+', deliveryCount: 3, end: 'exhausted', id: 'x',
-      })
+      assert.deepEqual(
+        { kind, topic, filter, deliveryCount, end, id: event?.id },
+        {
+          kind: 'handler',
+          topic: 'a/b',
+          filter: 'a/+',
+          deliveryCount: 3,
+          end: 'exhausted',
+          id: 'x',
+        },
+      )
     })
 
     const reports: readonly (readonly [string, Handler, unknown, string])[] = [
@@ -106,7 +126,10 @@ export function isolation(create: Create): void {
         subscribe('a', handler, { maxDeliveries: 1, ackWaitMs: 9 })
         await broker.publish('a', 1)
         await clock.advance(9)
-        assert.deepEqual(errors.map(({ context }) => context.end), [end])
+        assert.deepEqual(
+          errors.map(({ context }) => context.end),
+          [end],
+        )
         const error = errors[0]?.error
         assert.equal(error instanceof Error && 'code' in error ? error.code : error, expected)
       })
@@ -117,10 +140,13 @@ export function isolation(create: Create): void {
       subscribe('a', () => Promise.reject('async'), { qos: 0 })
       await broker.publish('a', 1)
       await turn()
-      assert.deepEqual(errors.map(({ error, context }) => [error, context.kind, context.end]), [
-        ['sync', 'handler', 'dropped'],
-        ['async', 'handler', 'dropped'],
-      ])
+      assert.deepEqual(
+        errors.map(({ error, context }) => [error, context.kind, context.end]),
+        [
+          ['sync', 'handler', 'dropped'],
+          ['async', 'handler', 'dropped'],
+        ],
+      )
     })
 
     for (const [what, options] of [
@@ -143,27 +169,38 @@ export function isolation(create: Create): void {
       assert.deepEqual(errors, [])
     })
 
-    const sinks: Readonly<Record<string, () => unknown>> = { throws: () => fail('sink'), rejects: () => Promise.reject('sink') }
+    const sinks: Readonly<Record<string, () => unknown>> = {
+      throws: () => fail('sink'),
+      rejects: () => Promise.reject('sink'),
+    }
     for (const [what, sink] of Object.entries(sinks)) {
-      it(`contains an onError that ${what}`, async ({ broker, subscribe }) => {
-        subscribe('a', () => fail('no'), { qos: 0 })
-        const subscription = subscribe('a', () => 'drop')
-        assert.equal(await codeOf(broker.publish('a', 1)), undefined)
-        await broker.publish('a', 2)
-        await turn()
-        assertStats(subscription.stats(), { dropped: 2 })
-      }, { onError: sink })
+      it(
+        `contains an onError that ${what}`,
+        async ({ broker, subscribe }) => {
+          subscribe('a', () => fail('no'), { qos: 0 })
+          const subscription = subscribe('a', () => 'drop')
+          assert.equal(await codeOf(broker.publish('a', 1)), undefined)
+          await broker.publish('a', 2)
+          await turn()
+          assertStats(subscription.stats(), { dropped: 2 })
+        },
+        { onError: sink },
+      )
     }
 
     const broken = new Proxy<Observer>({}, { get: () => () => fail('observer') })
-    it('reports a failing observer and goes on', async ({ broker, errors, subscribe }) => {
-      const subscription = subscribe('a', () => {})
-      await broker.publish('a', 1)
-      await turn()
-      assertStats(subscription.stats(), { acked: 1 })
-      assert.ok(errors.length > 0)
-      for (const { error, context } of errors) assert.deepEqual([error, context.kind], ['observer', 'observer'])
-    }, { observer: broken })
+    it(
+      'reports a failing observer and goes on',
+      async ({ broker, errors, subscribe }) => {
+        const subscription = subscribe('a', () => {})
+        await broker.publish('a', 1)
+        await turn()
+        assertStats(subscription.stats(), { acked: 1 })
+        assert.ok(errors.length > 0)
+        for (const { error, context } of errors) assert.deepEqual([error, context.kind], ['observer', 'observer'])
+      },
+      { observer: broken },
+    )
 
     it('makes no unhandled rejection of a publish that nobody awaits', async ({ broker, subscribe }) => {
       subscribe('a', undefined, { capacity: 1, overflow: 'reject' })

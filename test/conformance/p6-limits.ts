@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe } from 'node:test'
 import type { Overflow } from '../../src/index.ts'
-import { assertStats, claims, codeOf, deferred, isSettled, never, recorder, turn, type Create } from './harness.ts'
+import { assertStats, type Create, claims, codeOf, deferred, isSettled, never, recorder, turn } from './harness.ts'
 
 const take = async (iterable: AsyncIterable<{ data: unknown }>, count: number): Promise<unknown[]> => {
   const seen: unknown[] = []
@@ -27,7 +27,10 @@ export function limits(create: Create): void {
       }
     }
 
-    for (const [overflow, survivors] of [['dropOldest', [3, 4]], ['dropNewest', [0, 1]]] as const) {
+    for (const [overflow, survivors] of [
+      ['dropOldest', [3, 4]],
+      ['dropNewest', [0, 1]],
+    ] as const) {
       it(`keeps ${survivors} of 0 to 4 with ${overflow} and room for 2`, async ({ broker, subscribe }) => {
         const subscription = subscribe('a', undefined, { capacity: 2, overflow })
         for (let i = 0; i < 5; i++) await broker.publish('a', i)
@@ -63,8 +66,13 @@ export function limits(create: Create): void {
       assert.equal(await codeOf(broker.publish('a', 3)), undefined)
     })
 
-    it('refuses the whole publish when one queue with overflow reject is full: no partial fan-out', async ({ broker, subscribe }) => {
-      const all = ['a', '+', '#'].map((filter) => subscribe(filter, undefined, { capacity: filter === '+' ? 1 : 9, overflow: 'reject' }))
+    it('refuses the whole publish when one queue with overflow reject is full: no partial fan-out', async ({
+      broker,
+      subscribe,
+    }) => {
+      const all = ['a', '+', '#'].map((filter) =>
+        subscribe(filter, undefined, { capacity: filter === '+' ? 1 : 9, overflow: 'reject' }),
+      )
       const inside = recorder()
       subscribe('a', inside.handler, { qos: 0 })
       await broker.publish('a', 1)
@@ -77,11 +85,19 @@ export function limits(create: Create): void {
     it('names topic and filter when it refuses', async ({ broker, subscribe }) => {
       subscribe('a/+', undefined, { capacity: 1, overflow: 'reject' })
       await broker.publish('a/b', 1)
-      await assert.rejects(broker.publish('a/c', 2), { name: 'BusbarError', code: 'ERR_QUEUE_FULL', topic: 'a/c', filter: 'a/+' })
+      await assert.rejects(broker.publish('a/c', 2), {
+        name: 'BusbarError',
+        code: 'ERR_QUEUE_FULL',
+        topic: 'a/c',
+        filter: 'a/+',
+      })
     })
 
     for (const fullest of ['wait', 'reject', 'dropOldest', 'dropNewest'] as const) {
-      it(`does not lose an older message elsewhere when ${fullest} comes with a refusal`, async ({ broker, subscribe }) => {
+      it(`does not lose an older message elsewhere when ${fullest} comes with a refusal`, async ({
+        broker,
+        subscribe,
+      }) => {
         const other = subscribe('+', undefined, { capacity: 1, overflow: fullest })
         subscribe('a', undefined, { capacity: 1, overflow: 'reject' })
         await broker.publish('a', 1)

@@ -1,7 +1,7 @@
 /** P7: subscribing is synchronous. */
 import assert from 'node:assert/strict'
 import { describe } from 'node:test'
-import { assertStats, claims, codeOf, recorder, turn, type Create } from './harness.ts'
+import { assertStats, type Create, claims, codeOf, recorder, turn } from './harness.ts'
 
 export function subscribing(create: Create): void {
   const it = claims(create)
@@ -80,11 +80,31 @@ export function subscribing(create: Create): void {
       await broker.publish('a/b/c/d/e', 1)
       await broker.publish('a//c', 2)
       await turn()
-      assert.deepEqual(seen.messages.map((message) => message.params), [['b', 'd/e'], ['', '']])
+      assert.deepEqual(
+        seen.messages.map((message) => message.params),
+        [
+          ['b', 'd/e'],
+          ['', ''],
+        ],
+      )
     })
 
     it('takes topics with the names of object properties', async ({ broker, subscribe }) => {
-      const names = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'then', '0', ' ', 'a//b', '/', '\u00e9', 'e\u0301', '$x', '%00']
+      const names = [
+        '__proto__',
+        'constructor',
+        'toString',
+        'hasOwnProperty',
+        'then',
+        '0',
+        ' ',
+        'a//b',
+        '/',
+        '\u00e9',
+        'e\u0301',
+        '$x',
+        '%00',
+      ]
       const seen = names.map((name) => {
         const one = recorder()
         subscribe(name, one.handler)
@@ -92,10 +112,24 @@ export function subscribing(create: Create): void {
       })
       for (const name of names) await broker.publish(name, name)
       await turn()
-      assert.deepEqual(seen.map((one) => one.data()), names.map((name) => [name]))
+      assert.deepEqual(
+        seen.map((one) => one.data()),
+        names.map((name) => [name]),
+      )
     })
 
-    for (const topic of ['', 'a/+', '#', 'a\0b', '\ud800', 'x'.repeat(65_536), Array(129).fill('a').join('/'), 1 as never, null as never, { toString: 0 } as never]) {
+    for (const topic of [
+      '',
+      'a/+',
+      '#',
+      'a\0b',
+      '\ud800',
+      'x'.repeat(65_536),
+      Array(129).fill('a').join('/'),
+      1 as never,
+      null as never,
+      { toString: 0 } as never,
+    ]) {
       it(`refuses to publish on ${JSON.stringify(topic).slice(0, 20)}`, async ({ broker, subscribe }) => {
         subscribe('#', () => {})
         assert.equal(await codeOf(broker.publish(topic, 1)), 'ERR_TOPIC_INVALID')
@@ -111,8 +145,11 @@ export function subscribing(create: Create): void {
     }
 
     for (const [what, filter, isMatch] of [
-      ['a filter', 'a/b', true], ['a longer filter', 'a/b/c', false], ['a wildcard', '+/b', true],
-      ['a multi-level wildcard', 'a/b/#', true], ['everything', '#', true],
+      ['a filter', 'a/b', true],
+      ['a longer filter', 'a/b/c', false],
+      ['a wildcard', '+/b', true],
+      ['a multi-level wildcard', 'a/b/#', true],
+      ['everything', '#', true],
     ] as const) {
       it(`resolves once() with the next message of ${what}`, async ({ broker }) => {
         let got: unknown

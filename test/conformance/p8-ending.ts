@@ -3,10 +3,12 @@ import assert from 'node:assert/strict'
 import { getEventListeners } from 'node:events'
 import { describe } from 'node:test'
 import type { Broker, Subscription } from '../../src/index.ts'
-import { assertStats, claims, codeOf, deferred, isSettled, never, recorder, turn, type Create } from './harness.ts'
+import { assertStats, type Create, claims, codeOf, deferred, isSettled, never, recorder, turn } from './harness.ts'
 
 /** Every way to end one subscription. */
-const endings: Readonly<Record<string, (subscription: Subscription, broker: Broker, abort: AbortController) => unknown>> = {
+const endings: Readonly<
+  Record<string, (subscription: Subscription, broker: Broker, abort: AbortController) => unknown>
+> = {
   'unsubscribe()': (subscription) => subscription.unsubscribe(),
   'an abort': (_, __, abort) => abort.abort(),
   'await using': (subscription) => subscription[Symbol.asyncDispose](),
@@ -22,9 +24,15 @@ export function ending(create: Create): void {
   describe('P8: ending is clean', () => {
     for (const [what, end] of Object.entries(endings)) {
       for (const form of ['handler', 'iterator', 'qos 0', 'group'] as const) {
-        it(`ends a subscription (${form}) by ${what}, once, and leaves no listener on its signal`, async ({ broker, subscribe }) => {
+        it(`ends a subscription (${form}) by ${what}, once, and leaves no listener on its signal`, async ({
+          broker,
+          subscribe,
+        }) => {
           const abort = new AbortController()
-          const options = { signal: abort.signal, ...(form === 'qos 0' ? { qos: 0 as const } : form === 'group' ? { group: 'g' } : {}) }
+          const options = {
+            signal: abort.signal,
+            ...(form === 'qos 0' ? { qos: 0 as const } : form === 'group' ? { group: 'g' } : {}),
+          }
           const subscription = subscribe('a', form === 'iterator' ? undefined : () => {}, options)
           assert.equal(getEventListeners(abort.signal, 'abort').length, 1)
           await Promise.all([end(subscription, broker, abort), end(subscription, broker, abort)])
@@ -41,7 +49,10 @@ export function ending(create: Create): void {
         it(`may be ended by ${what} from inside its own handler (${form})`, async ({ broker, clock, subscribe }) => {
           const abort = new AbortController()
           const seen = recorder(() => void end(subscription, broker, abort))
-          const options = { signal: abort.signal, ...(form === 'qos 0' ? { qos: 0 as const } : form === 'group' ? { group: 'g' } : {}) }
+          const options = {
+            signal: abort.signal,
+            ...(form === 'qos 0' ? { qos: 0 as const } : form === 'group' ? { group: 'g' } : {}),
+          }
           const subscription: Subscription = subscribe('a', seen.handler, options)
           await broker.publish('a', 1)
           await clock.advance(10_000)
@@ -73,9 +84,16 @@ export function ending(create: Create): void {
     })
 
     for (const [outcome, expected] of [
-      ['ack', { acked: 1 }], ['nack', { cancelled: 1 }], ['drop', { cancelled: 1 }], ['throw', { cancelled: 1 }],
+      ['ack', { acked: 1 }],
+      ['nack', { cancelled: 1 }],
+      ['drop', { cancelled: 1 }],
+      ['throw', { cancelled: 1 }],
     ] as const) {
-      it(`lets a running handler finish after unsubscribe(): ${outcome} counts as ${Object.keys(expected)[0]}`, async ({ broker, errors, subscribe }) => {
+      it(`lets a running handler finish after unsubscribe(): ${outcome} counts as ${Object.keys(expected)[0]}`, async ({
+        broker,
+        errors,
+        subscribe,
+      }) => {
         const gate = deferred()
         const seen = recorder(() => gate.promise)
         const subscription = subscribe('a', seen.handler, { deadLetterTopic: 'd', maxDeliveries: 1 })
@@ -93,10 +111,18 @@ export function ending(create: Create): void {
     }
 
     for (const deadLetterTopic of [undefined, 'd']) {
-      it(`cancels what expires while its handler still runs after unsubscribe() (dead letter topic ${deadLetterTopic})`, async ({ broker, clock, subscribe }) => {
+      it(`cancels what expires while its handler still runs after unsubscribe() (dead letter topic ${deadLetterTopic})`, async ({
+        broker,
+        clock,
+        subscribe,
+      }) => {
         const seen = recorder(() => never)
         const dead = subscribe('d', undefined)
-        const subscription = subscribe('a', seen.handler, { concurrency: 2, ackWaitMs: 50, ...(deadLetterTopic ? { deadLetterTopic } : {}) })
+        const subscription = subscribe('a', seen.handler, {
+          concurrency: 2,
+          ackWaitMs: 50,
+          ...(deadLetterTopic ? { deadLetterTopic } : {}),
+        })
         for (const data of [1, 2]) await broker.publish('a', data, { ttlMs: 5 })
         await turn()
         await subscription.unsubscribe()
@@ -108,7 +134,11 @@ export function ending(create: Create): void {
       })
     }
 
-    it('delivers on drain() what is queued and what is delayed when it is due, but nothing new', async ({ broker, clock, subscribe }) => {
+    it('delivers on drain() what is queued and what is delayed when it is due, but nothing new', async ({
+      broker,
+      clock,
+      subscribe,
+    }) => {
       const seen = recorder((message) => (message.data === 'again' && !message.redelivered ? 'nack' : 'ack'))
       const subscription = subscribe('a', seen.handler, { backoff: [30] })
       await broker.publish('a', 'again')
@@ -125,7 +155,11 @@ export function ending(create: Create): void {
       assertStats(subscription.stats(), { matched: 3, acked: 3 })
     })
 
-    it('waits on drain() for handlers that settled by themselves, and not for overdue ones', async ({ broker, clock, subscribe }) => {
+    it('waits on drain() for handlers that settled by themselves, and not for overdue ones', async ({
+      broker,
+      clock,
+      subscribe,
+    }) => {
       const gate = deferred()
       const acked = subscribe('a', (message) => (message.ack(), gate.promise))
       const overdue = subscribe('a', () => never, { ackWaitMs: 10, maxDeliveries: 1 })
@@ -149,12 +183,20 @@ export function ending(create: Create): void {
     })
 
     for (const call of ['publish', 'subscribe', 'once'] as const) {
-      it(`refuses ${call}() with ERR_CLOSED from the moment close() is called`, async ({ broker, clock, subscribe }) => {
+      it(`refuses ${call}() with ERR_CLOSED from the moment close() is called`, async ({
+        broker,
+        clock,
+        subscribe,
+      }) => {
         subscribe('a', () => never)
         await broker.publish('a', 1)
         await turn()
         const closing = broker.close({ graceMs: 50 })
-        const calls = { publish: () => broker.publish('a', 1), subscribe: () => broker.subscribe('a', () => {}), once: () => broker.once('a') }
+        const calls = {
+          publish: () => broker.publish('a', 1),
+          subscribe: () => broker.subscribe('a', () => {}),
+          once: () => broker.once('a'),
+        }
         assert.equal(await codeOf(calls[call]), 'ERR_CLOSED')
         await clock.advance(50)
         await closing
@@ -171,12 +213,29 @@ export function ending(create: Create): void {
       await clock.advance(4_999)
       assert.equal(await isSettled(closing), false)
       gate.resolve('ack')
-      assert.deepEqual(await closing, { acked: 3, dropped: 0, expired: 0, deadLettered: 0, exhausted: 0, overflowed: 0, cancelled: 0 })
+      assert.deepEqual(await closing, {
+        acked: 3,
+        dropped: 0,
+        expired: 0,
+        deadLettered: 0,
+        exhausted: 0,
+        overflowed: 0,
+        cancelled: 0,
+      })
       assert.deepEqual(seen.data(), [1, 2, 3])
     })
 
-    for (const [graceMs, endsAt] of [[undefined, 5_000], [20, 20], [0, 0]] as const) {
-      it(`cancels at ${endsAt} ms what has not ended with graceMs ${graceMs}, and says so`, async ({ broker, clock, errors, subscribe }) => {
+    for (const [graceMs, endsAt] of [
+      [undefined, 5_000],
+      [20, 20],
+      [0, 0],
+    ] as const) {
+      it(`cancels at ${endsAt} ms what has not ended with graceMs ${graceMs}, and says so`, async ({
+        broker,
+        clock,
+        errors,
+        subscribe,
+      }) => {
         const seen = recorder(() => never)
         subscribe('a', seen.handler, { deadLetterTopic: 'd' })
         const dead = recorder()
@@ -189,15 +248,29 @@ export function ending(create: Create): void {
           assert.equal(await isSettled(closing), false)
           await clock.advance(1)
         }
-        assert.deepEqual(await closing, { acked: 0, dropped: 0, expired: 0, deadLettered: 0, exhausted: 0, overflowed: 0, cancelled: 2 })
+        assert.deepEqual(await closing, {
+          acked: 0,
+          dropped: 0,
+          expired: 0,
+          deadLettered: 0,
+          exhausted: 0,
+          overflowed: 0,
+          cancelled: 2,
+        })
         const { aborted, reason } = seen.at(0).signal
         assert.deepEqual([aborted, reason.code], [true, 'ERR_CLOSED'])
         assert.deepEqual([dead.data(), errors], [[], []])
       })
     }
 
-    it('cancels at once what is delayed beyond the grace time, and delivers what is due within it', async ({ broker, clock, subscribe }) => {
-      const seen = recorder((message) => (message.data === 'late nack' ? void message.nack({ delayMs: 500 }) : undefined))
+    it('cancels at once what is delayed beyond the grace time, and delivers what is due within it', async ({
+      broker,
+      clock,
+      subscribe,
+    }) => {
+      const seen = recorder((message) =>
+        message.data === 'late nack' ? void message.nack({ delayMs: 500 }) : undefined,
+      )
       const subscription = subscribe('a', seen.handler)
       await broker.publish('a', 'soon', { delayMs: 50 })
       await broker.publish('a', 'later', { delayMs: 150 })
@@ -223,7 +296,11 @@ export function ending(create: Create): void {
       assert.deepEqual([deadLettered, acked, dead.data()], [1, 1, [1]])
     })
 
-    it('delivers the dead letter of the very last message during the grace time', async ({ broker, clock, subscribe }) => {
+    it('delivers the dead letter of the very last message during the grace time', async ({
+      broker,
+      clock,
+      subscribe,
+    }) => {
       const dead = recorder()
       subscribe('d', dead.handler)
       subscribe('a', () => {}, { deadLetterTopic: 'd' })
@@ -250,7 +327,11 @@ export function ending(create: Create): void {
       assertStats(subscription.stats(), { acked: 1 })
     })
 
-    it('resolves settled() when nothing is queued or in flight, and does not wait for what is delayed', async ({ broker, clock, subscribe }) => {
+    it('resolves settled() when nothing is queued or in flight, and does not wait for what is delayed', async ({
+      broker,
+      clock,
+      subscribe,
+    }) => {
       const gate = deferred()
       const seen = recorder((_, nth) => (nth === 0 ? gate.promise : undefined))
       subscribe('a', seen.handler)

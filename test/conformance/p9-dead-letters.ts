@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe } from 'node:test'
 import type { Handler, SubscribeOptions } from '../../src/index.ts'
-import { assertStats, claims, codeOf, never, recorder, turn, type Create } from './harness.ts'
+import { assertStats, type Create, claims, codeOf, never, recorder, turn } from './harness.ts'
 
 const fail = (why: unknown): never => {
   throw why
@@ -24,17 +24,84 @@ interface Case {
 
 const cases: readonly Case[] = [
   { what: 'a drop', reason: 'dropped', deliveries: 1, handler: () => 'drop' },
-  { what: 'a drop with a reason', reason: 'dropped', deliveries: 1, error: /too old/, handler: (message) => void message.drop('too old') },
-  { what: 'a drop with an error', reason: 'dropped', deliveries: 1, error: /OwnError.*bad input/, handler: (message) => void message.drop(new OwnError('bad input')) },
-  { what: 'a drop after redelivery', reason: 'dropped', deliveries: 2, handler: (message) => (message.redelivered ? 'drop' : 'nack') },
-  { what: 'deliveries used up by throws', reason: 'exhausted', deliveries: 5, error: /OwnError.*no/, handler: () => fail(new OwnError('no')) },
-  { what: 'deliveries used up by nacks', reason: 'exhausted', deliveries: 2, handler: () => 'nack', options: { maxDeliveries: 2 } },
-  { what: 'deliveries used up by ack waits', reason: 'exhausted', deliveries: 2, handler: () => never, options: { maxDeliveries: 2, ackWaitMs: 50 } },
-  { what: 'a thrown undefined', reason: 'exhausted', deliveries: 1, handler: () => fail(undefined), options: { maxDeliveries: 1 } },
-  { what: 'a thrown string with control characters', reason: 'exhausted', deliveries: 1, error: /two/, handler: () => fail('one\n\0two\ud800'), options: { maxDeliveries: 1 } },
-  { what: 'an error with a throwing message', reason: 'exhausted', deliveries: 1, handler: () => fail(Object.defineProperty(new Error(), 'message', { get: () => fail('get') })), options: { maxDeliveries: 1 } },
-  { what: 'a proxy that throws at everything', reason: 'exhausted', deliveries: 1, handler: () => fail(new Proxy({}, { get: () => fail('get'), getPrototypeOf: () => fail('proto') })), options: { maxDeliveries: 1 } },
-  { what: 'a ttl over while delayed', reason: 'expired', deliveries: 1, handler: () => 'nack', ttlMs: 5, options: { backoff: [10] } },
+  {
+    what: 'a drop with a reason',
+    reason: 'dropped',
+    deliveries: 1,
+    error: /too old/,
+    handler: (message) => void message.drop('too old'),
+  },
+  {
+    what: 'a drop with an error',
+    reason: 'dropped',
+    deliveries: 1,
+    error: /OwnError.*bad input/,
+    handler: (message) => void message.drop(new OwnError('bad input')),
+  },
+  {
+    what: 'a drop after redelivery',
+    reason: 'dropped',
+    deliveries: 2,
+    handler: (message) => (message.redelivered ? 'drop' : 'nack'),
+  },
+  {
+    what: 'deliveries used up by throws',
+    reason: 'exhausted',
+    deliveries: 5,
+    error: /OwnError.*no/,
+    handler: () => fail(new OwnError('no')),
+  },
+  {
+    what: 'deliveries used up by nacks',
+    reason: 'exhausted',
+    deliveries: 2,
+    handler: () => 'nack',
+    options: { maxDeliveries: 2 },
+  },
+  {
+    what: 'deliveries used up by ack waits',
+    reason: 'exhausted',
+    deliveries: 2,
+    handler: () => never,
+    options: { maxDeliveries: 2, ackWaitMs: 50 },
+  },
+  {
+    what: 'a thrown undefined',
+    reason: 'exhausted',
+    deliveries: 1,
+    handler: () => fail(undefined),
+    options: { maxDeliveries: 1 },
+  },
+  {
+    what: 'a thrown string with control characters',
+    reason: 'exhausted',
+    deliveries: 1,
+    error: /two/,
+    handler: () => fail('one\n\0two\ud800'),
+    options: { maxDeliveries: 1 },
+  },
+  {
+    what: 'an error with a throwing message',
+    reason: 'exhausted',
+    deliveries: 1,
+    handler: () => fail(Object.defineProperty(new Error(), 'message', { get: () => fail('get') })),
+    options: { maxDeliveries: 1 },
+  },
+  {
+    what: 'a proxy that throws at everything',
+    reason: 'exhausted',
+    deliveries: 1,
+    handler: () => fail(new Proxy({}, { get: () => fail('get'), getPrototypeOf: () => fail('proto') })),
+    options: { maxDeliveries: 1 },
+  },
+  {
+    what: 'a ttl over while delayed',
+    reason: 'expired',
+    deliveries: 1,
+    handler: () => 'nack',
+    ttlMs: 5,
+    options: { backoff: [10] },
+  },
 ]
 
 export function deadLetters(create: Create): void {
@@ -42,25 +109,45 @@ export function deadLetters(create: Create): void {
 
   describe('P9: dead letters', () => {
     for (const { what, reason, deliveries, error, handler, options, ttlMs } of cases) {
-      it(`carry source topic, reason, deliveries and error after ${what}`, async ({ broker, clock, errors, subscribe }) => {
+      it(`carry source topic, reason, deliveries and error after ${what}`, async ({
+        broker,
+        clock,
+        errors,
+        subscribe,
+      }) => {
         const dead = recorder()
         subscribe('dead', dead.handler)
         subscribe('orders/+', handler, { deadLetterTopic: 'dead', ...options })
         const data = { n: 1 }
-        await broker.publish('orders/1', data, { id: 'x', type: 'order', subject: 's', extensions: { tenant: 't' }, ...(ttlMs ? { ttlMs } : {}) })
+        await broker.publish('orders/1', data, {
+          id: 'x',
+          type: 'order',
+          subject: 's',
+          extensions: { tenant: 't' },
+          ...(ttlMs ? { ttlMs } : {}),
+        })
         await clock.advance(100_000)
         assert.equal(dead.messages.length, 1)
         const { topic, id, event, data: carried } = dead.at(0)
-        assert.deepEqual({ topic, id, type: event.type, source: event.source, subject: event.subject, tenant: event['tenant'] }, {
-          topic: 'dead', id: 'x', type: 'order', source: 'busbar', subject: 's', tenant: 't',
-        })
+        assert.deepEqual(
+          { topic, id, type: event.type, source: event.source, subject: event.subject, tenant: event['tenant'] },
+          {
+            topic: 'dead',
+            id: 'x',
+            type: 'order',
+            source: 'busbar',
+            subject: 's',
+            tenant: 't',
+          },
+        )
         assert.equal(carried, data)
         assert.equal(event['deadlettertopic'], 'orders/1')
         assert.equal(event['deadletterreason'], reason)
         assert.equal(event['deadletterdeliveries'], deliveries)
         if (error) assert.match(String(event['deadlettererror']), error)
         // Whatever was thrown, the attribute is a legal CloudEvents string.
-        if (event['deadlettererror'] !== undefined) assert.doesNotMatch(String(event['deadlettererror']), /[\p{Cc}\p{Cs}]/u)
+        if (event['deadlettererror'] !== undefined)
+          assert.doesNotMatch(String(event['deadlettererror']), /[\p{Cc}\p{Cs}]/u)
         assert.deepEqual(errors, [])
       })
     }
@@ -96,7 +183,12 @@ export function deadLetters(create: Create): void {
       assert.equal(dead.messages.length, 1)
     })
 
-    for (const [filter, deadLetterTopic] of [['a', 'a'], ['a/+', 'a/dead'], ['#', 'dead'], ['+/b', 'c/b']] as const) {
+    for (const [filter, deadLetterTopic] of [
+      ['a', 'a'],
+      ['a/+', 'a/dead'],
+      ['#', 'dead'],
+      ['+/b', 'c/b'],
+    ] as const) {
       it(`are refused at subscribe("${filter}") when they would lead to "${deadLetterTopic}"`, async ({ broker }) => {
         assert.equal(await codeOf(() => broker.subscribe(filter, () => {}, { deadLetterTopic })), 'ERR_OPTION_INVALID')
         assertStats(broker.stats(), { subscriptions: 0 })
@@ -136,7 +228,10 @@ export function deadLetters(create: Create): void {
       await broker.publish('a', 1)
       await turn()
       assertStats(subscription.stats(), { deadLettered: 1 })
-      assert.deepEqual(errors.map(({ error }) => error), ['dead'])
+      assert.deepEqual(
+        errors.map(({ error }) => error),
+        ['dead'],
+      )
     })
 
     it('start again at delivery 1', async ({ broker, clock, subscribe }) => {

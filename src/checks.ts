@@ -1,0 +1,80 @@
+/**
+ * Checking options: what an option has to be, in words and as a test. Only own
+ * properties count, so a polluted prototype asks for nothing.
+ *
+ * Layer 1.
+ */
+import { BusbarError, quote } from './errors.ts'
+
+/** What an option has to be, in words that follow "is not", and the test for it. */
+export type Rule = readonly [what: string, holds: (value: unknown) => boolean]
+/** The options that there are. */
+export type Rules = ReadonlyMap<string, Rule>
+
+export function rule(what: string, holds: (value: unknown) => boolean): Rule {
+  return [what, holds]
+}
+
+export const ANYTHING: Rule = ['', () => true]
+export const DURATION: Rule = ['a duration in ms, 0 or more', isDuration]
+export const DURATION_OR_INFINITY: Rule = [
+  `${DURATION[0]}, or Infinity`,
+  (value) => value === Infinity || isDuration(value),
+]
+export const COUNT: Rule = ['an integer of at least 1', isCount]
+export const COUNT_OR_INFINITY: Rule = [`${COUNT[0]}, or Infinity`, (value) => value === Infinity || isCount(value)]
+export const TEXT: Rule = ['a string that is not empty', (value) => typeof value === 'string' && value !== '']
+export const FUNCTION: Rule = ['a function', (value) => typeof value === 'function']
+export const OBJECT: Rule = ['an object', isObject]
+export const SIGNAL: Rule = objectWith('addEventListener', 'removeEventListener')
+
+export function oneOf(...values: readonly unknown[]): Rule {
+  return [`one of ${values.map(quote).join(', ')}`, (value) => values.includes(value)]
+}
+
+export function objectWith(...methods: readonly string[]): Rule {
+  const hasMethod = (value: object, name: string): boolean => typeof Reflect.get(value, name) === 'function'
+  return [
+    `an object with ${methods.join(', ')}`,
+    (value) => isObject(value) && methods.every((name) => hasMethod(value, name)),
+  ]
+}
+
+export function isDuration(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value < Infinity
+}
+
+export function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 1
+}
+
+export function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
+}
+
+/** @throws {BusbarError} `ERR_OPTION_INVALID` that names the option */
+export function refuseOption(option: string, why: string, cause?: unknown): never {
+  throw new BusbarError('ERR_OPTION_INVALID', `Invalid option ${option}: ${why}`, {
+    option,
+    ...(cause !== undefined && { cause }),
+  })
+}
+
+/** @throws {BusbarError} `ERR_OPTION_INVALID` unless the rule holds */
+export function checkOne(value: unknown, [what, holds]: Rule, option: string): void {
+  if (!holds(value)) refuseOption(option, `${quote(value)} is not ${what}`)
+}
+
+/** A checked copy of the own properties that are not `undefined`, without a prototype. */
+export function checkEach<T extends object>(options: T, rules: Rules, prefix = ''): T {
+  checkOne(options, OBJECT, 'options')
+  const checked: Record<string, unknown> = Object.create(null)
+  for (const [name, value] of Object.entries(options)) {
+    const rule = rules.get(name)
+    if (rule === undefined) refuseOption(prefix + name, 'there is no such option')
+    if (value === undefined) continue
+    checkOne(value, rule, prefix + name)
+    checked[name] = value
+  }
+  return checked as T // the same properties, but for those that were undefined
+}
