@@ -20,6 +20,7 @@ import { order } from './p4-order.ts'
 import { isolation } from './p5-isolation.ts'
 import { limits } from './p6-limits.ts'
 import { subscribing } from './p7-subscribing.ts'
+import { closing } from './p8-closing.ts'
 import { ending } from './p8-ending.ts'
 import { deadLetters } from './p9-dead-letters.ts'
 import { time } from './p10-time.ts'
@@ -32,7 +33,10 @@ const suites: Readonly<Record<string, (create: Create) => void>> = {
   P5: isolation,
   P6: limits,
   P7: subscribing,
-  P8: ending,
+  P8: (create) => {
+    ending(create)
+    closing(create)
+  },
   P9: deadLetters,
   P10: time,
   groups,

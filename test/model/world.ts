@@ -1,0 +1,398 @@
+/**
+ * The real broker and the reference side by side. Every call goes to both, and
+ * every handler that the real one starts is shown to the reference first, so
+ * that a difference is found in the very moment it appears.
+ */
+import assert from 'node:assert/strict'
+import type * as fc from 'fast-check'
+import { Broker, type CloseReport, type Message, type Observation, type Subscription } from '../../src/index.ts'
+import { compare } from './compare.ts'
+import { BACKOFFS, type PublishStep, type SubscribeStep } from './plan.ts'
+import { Reference, type Request } from './reference.ts'
+import type { ReferenceQueue } from './reference-queue.ts'
+import type { Delivery, Member, Outcome, RefOptions } from './reference-types.ts'
+import { CountingClock, GROUP, isAny, isEven, reach, turn } from './setting.ts'
+
+/** A subscription in both worlds. */
+export interface Sub {
+  readonly real: Subscription
+  readonly queue: ReferenceQueue
+  readonly member: Member
+  readonly abort: AbortController
+  readonly script: SubscribeStep['script']
+  readonly topic: string
+  /** How often its handler was called. */
+  calls: number
+  /** What next() took, and how much of it has been seen. */
+  readonly taken: Delivery[]
+  seen: number
+}
+
+/** A message that somebody still holds. */
+export interface Held {
+  readonly sub: Sub
+  readonly delivery: Delivery
+  readonly message: Message
+  /** Ends the handler; undefined for a message in hand of an iterator. */
+  readonly resolve: ((value: unknown) => void) | undefined
+}
+
+/** What the two have in common; acts.ts knows what handlers do. */
+export abstract class World {
+  readonly clock: CountingClock = new CountingClock({ patienceMs: 0 })
+  readonly broker: Broker
+  readonly reference: Reference = new Reference(reach)
+  readonly scheduler: fc.Scheduler
+  readonly subs: Sub[] = []
+  readonly requests: Map<string, Request> = new Map()
+  readonly publishes: { readonly request: Request; readonly abort: AbortController | undefined; outcome: unknown }[] =
+    []
+  held: Held[] = []
+  /** What happened, for whoever has to understand a counterexample. */
+  readonly trace: string[] = []
+  /** The first difference found, wherever it was. */
+  fault: unknown
+  /** How much may still be done from inside handlers. */
+  budget = 40
+  isHealed = false
+  closing: { readonly promise: Promise<CloseReport>; readonly before: Record<string, number> } | undefined
+  /** The publish that is being called just now. */
+  #current: Request | undefined
+  /** Calls from inside a handler, how deep. */
+  depth = 0
+  readonly errors: unknown[] = []
+
+  constructor(scheduler: fc.Scheduler) {
+    this.scheduler = scheduler
+    this.broker = new Broker({
+      clock: this.clock,
+      random: () => 0.5,
+      onError: (error) => void this.errors.push(error),
+      observer: {
+        published: ({ id, topic }) =>
+          this.guard(
+            () => (
+              this.note(`accepted ${id} on ${topic}`), this.sync(), this.reference.accept(id, topic, this.requests)
+            ),
+          ),
+        redelivered: (seen) => this.#noticed('nacked', seen),
+        settled: (seen) => this.#noticed(seen.end ?? 'ended', seen),
+        refused: (error, topic) => this.guard(() => this.#refused(error, topic)),
+      },
+    })
+  }
+
+  note(what: string): void {
+    if (this.fault === undefined) this.trace.push(`${this.clock.now()}: ${what}`)
+  }
+
+  /** Remembers the first fault; after it nothing is compared any more. */
+  guard(check: () => void): void {
+    if (this.fault !== undefined) return
+    try {
+      check()
+    } catch (error) {
+      this.fault = error
+    }
+  }
+
+  /** Brings the reference to this moment: time, and what the broker has noticed by now. */
+  sync(starting?: ReferenceQueue): void {
+    this.reference.moveTo(this.clock.now())
+    for (const sub of this.subs) this.#catchUp(sub, sub.queue === starting ? 1 : 0)
+  }
+
+  #catchUp({ real, queue }: Sub, starting: number): void {
+    const { inFlight, delivered } = real.stats()
+    while (queue.counts.delivered < delivered - starting) {
+      const taker = this.subs.find((one) => one.queue === queue && one.member.isIterator && queue.hasSlot(one.member))
+      if (taker === undefined || queue.next() === undefined) break
+      taker.taken.push(queue.start(taker.member, this.clock.now()))
+    }
+    while (queue.count('inFlight') > inFlight - starting) {
+      const noticed = queue.deliveries.find((one) => one.isCurrent && one.said !== undefined)
+      if (noticed === undefined) break
+      queue.notice(noticed, this.clock.now())
+    }
+  }
+
+  /** Either the publish that is being called, or one that waited: its turn came, and another queue refused it. */
+  #refused(error: unknown, topic: unknown): void {
+    const current = this.#current
+    if (current?.state === 'asked' && current.topic === topic) return this.reference.refuse(current)
+    const waited = this.reference.waiting.find((one) => one.topic === topic)
+    if (waited && Object(error).code === 'ERR_QUEUE_FULL') this.reference.giveUp(waited)
+  }
+
+  /** The broker has acted on what some handler said; two subscriptions may have the same filter. */
+  #noticed(end: string, { id, filter, deliveryCount }: Observation): void {
+    this.note(`${end} ${id} of ${filter}, delivery ${deliveryCount}`)
+    this.guard(() => {
+      const fits = ({ said, isCurrent, count, pair }: Delivery): boolean =>
+        isCurrent &&
+        said !== undefined &&
+        pair.event.id === id &&
+        count === deliveryCount &&
+        (said === 'ack' || said === 'nothing') === (end === 'acked')
+      this.reference.moveTo(this.clock.now())
+      const all = this.subs.filter(({ queue }) => queue.options.filter === filter && queue.deliveries.some(fits))
+      const { queue } = all.find((one) => one.real.inFlightCount < one.queue.count('inFlight')) ?? all[0] ?? {}
+      const delivery = queue?.deliveries.find(fits)
+      if (delivery) return queue?.notice(delivery, this.clock.now())
+      if (end === 'overflowed')
+        for (const one of this.subs) if (one.queue.options.filter === filter) one.queue.loseUndeliverable()
+      for (const one of this.subs)
+        if (one.queue.options.filter === filter && end !== 'cancelled' && end !== 'overflowed') {
+          if (one.queue.pairs.some(({ state, event }) => state === 'delayed' && event.id === id))
+            reach('expiry while delayed')
+          one.queue.passEnds(this.clock.now(), id)
+        }
+    })
+  }
+
+  publish({ topic, many, key, ttlMs, delayMs, signal }: PublishStep): void {
+    for (let i = 0; i < many; i++) {
+      const data = this.publishes.length
+      const id = `e${data}`
+      const request: Request = {
+        id,
+        topic,
+        data,
+        key: key === 'none' ? undefined : key,
+        ttlMs,
+        delayMs,
+        state: 'asked',
+      }
+      this.requests.set(id, request)
+      const abort = signal ? new AbortController() : undefined
+      const entry = { request, abort, outcome: undefined as unknown } // filled in when the promise settles
+      this.publishes.push(entry)
+      if (this.depth > 0) reach('publish during dispatch')
+      this.guard(() => this.sync())
+      const outer = this.#current
+      this.#current = request
+      const options = {
+        id,
+        delayMs,
+        ...(request.key === undefined ? {} : { key: request.key }),
+        ...(ttlMs === Infinity ? {} : { ttlMs }),
+        ...(abort ? { signal: abort.signal } : {}),
+      }
+      const promise = this.broker.publish(topic, data, options)
+      this.#current = outer
+      promise.then(
+        () => (entry.outcome = 'accepted'),
+        (error: unknown) => (entry.outcome = error),
+      )
+      if (request.state === 'asked') this.guard(() => this.reference.wait(request))
+    }
+  }
+
+  abortPublish(at: number): void {
+    const waiting = this.publishes.filter(({ request, abort }) => request.state === 'waiting' && abort)
+    const entry = waiting[at % waiting.length]
+    if (entry === undefined) return
+    reach('waiting publisher aborted')
+    this.guard(() => (this.sync(), this.reference.giveUp(entry.request)))
+    entry.abort?.abort('given up')
+  }
+
+  subscribe(asked: SubscribeStep): void {
+    if (this.reference.isClosed) return
+    const step = asked.group
+      ? { ...asked, ...GROUP, filter: asked.filter.length > 1 ? 'a/#' : 'a' }
+      : asked.qos === 0
+        ? { ...asked, form: 'handler' as const }
+        : asked
+    if (
+      asked.group &&
+      this.reference.queues.some(
+        ({ options, state }) => options.group && options.filter === step.filter && state === 'draining',
+      )
+    )
+      return
+    const isLoop = step.dead !== 'none' && ['#', '+', step.dead].includes(step.filter)
+    const options: RefOptions = {
+      filter: step.filter,
+      qos: step.qos,
+      group: step.group ? 'g' : undefined,
+      capacity: step.capacity,
+      overflow: step.overflow,
+      ackWaitMs: step.ackWaitMs,
+      maxDeliveries: step.maxDeliveries,
+      backoff: BACKOFFS[step.backoff] ?? assert.fail(),
+      ordered: step.ordered,
+      deadLetterTopic: step.qos === 0 || step.dead === 'none' || isLoop ? undefined : step.dead,
+      evenOnly: step.evenOnly,
+    }
+    const abort = new AbortController()
+    if (step.signal === 'aborted') abort.abort()
+    const real = this.#subscribeReal(step, options, abort.signal)
+    if (step.signal === 'aborted') return
+    const { queue, member } = this.reference.subscribe(options, step.concurrency, step.form === 'iterator')
+    const topic = this.requests.size % 2 ? 'a' : 'b'
+    this.subs.push({ real, queue, member, abort, script: step.script, topic, calls: 0, taken: [], seen: 0 })
+  }
+
+  #subscribeReal(step: SubscribeStep, options: RefOptions, signal: AbortSignal): Subscription {
+    const own = this.subs.length
+    const { capacity, overflow, ackWaitMs, maxDeliveries, backoff, ordered, deadLetterTopic, evenOnly, group } = options
+    const queueing = { concurrency: step.concurrency, capacity, overflow, ackWaitMs, maxDeliveries, backoff, ordered }
+    const shared = { where: evenOnly ? isEven : isAny, signal: signal }
+    const all = {
+      ...shared,
+      ...(step.qos === 0 ? { qos: 0 as const } : queueing),
+      ...(group ? { group } : {}),
+      ...(deadLetterTopic ? { deadLetterTopic } : {}),
+    }
+    if (step.form === 'iterator') return this.broker.subscribe(step.filter, all)
+    return this.broker.subscribe(
+      step.filter,
+      (message) => this.handle(this.subs[own] ?? assert.fail('delivered inside subscribe()'), message),
+      all,
+    )
+  }
+
+  /** The handler of every subscription. */
+  abstract handle(sub: Sub, message: Message): unknown
+
+  /** The real broker has started a handler. */
+  started(sub: Sub, message: Message): Delivery | undefined {
+    let delivery: Delivery | undefined
+    this.guard(() => {
+      const { queue, member } = sub
+      const now = this.clock.now()
+      this.note(`delivered ${message.id} to ${queue.options.filter}, delivery ${message.deliveryCount}`)
+      this.sync(queue)
+      this.#makeWay(sub, message)
+      assert.ok(
+        queue.hasSlot(member),
+        `${message.id} delivered to ${queue.options.filter} although it is paused, over or has no slot`,
+      )
+      delivery = queue.start(member, now, message.id)
+      const {
+        pair: { event },
+        count,
+      } = delivery
+      assert.deepEqual(
+        { id: message.id, topic: message.topic, count: message.deliveryCount, redelivered: message.redelivered },
+        { id: event.id, topic: event.topic, count, redelivered: count > 1 },
+        `wrong delivery to ${queue.options.filter} at ${now}`,
+      )
+      assert.ok(now < event.expiry, `${event.id} delivered at ${now}, expired at ${event.expiry}`)
+      if (queue.deliveries.some((one) => one.isOverdue && one.pair === delivery?.pair))
+        reach('redelivery after ack wait')
+    })
+    return delivery
+  }
+
+  /** What handlers have said is noticed when the broker acts on it. */
+  #makeWay({ queue, member }: Sub, message: Message): void {
+    const fits = (): boolean =>
+      queue.hasSlot(member) && queue.next(message.id, this.clock.now())?.event.id === message.id
+    for (;;) {
+      if (fits()) return
+      // Whoever has settled already only gives its slot back; that comes first.
+      const all = queue.deliveries.filter((one) => one.said !== undefined)
+      const said = all.find((one) => !one.isCurrent) ?? all[0]
+      if (said === undefined) return
+      queue.notice(said, this.clock.now())
+    }
+  }
+
+  /** Settles by a method of the message, in both worlds, and compares the answers. */
+  settle({ sub, delivery, message }: Held, outcome: Outcome, delayMs?: number): void {
+    this.guard(() => {
+      this.sync()
+      const expected = sub.queue.settle(delivery, outcome, this.clock.now(), delayMs)
+      const nack = (): boolean => message.nack(delayMs === undefined ? undefined : { delayMs })
+      const answer = outcome === 'ack' ? message.ack() : outcome === 'drop' ? message.drop('why') : nack()
+      assert.equal(answer, expected, `${outcome} of ${message.id}, delivery ${message.deliveryCount}`)
+    })
+  }
+
+  end(sub: Sub, how: 'unsubscribe' | 'abort' | 'return' | 'throw'): void {
+    const { queue, member, real, abort } = sub
+    const hasFlight = queue.deliveries.some((one) => one.member === member && one.isCurrent)
+    if (this.depth > 0) reach('unsubscribe during dispatch')
+    this.guard(() => {
+      this.sync()
+      if (member.isOpen && hasFlight && queue.members.some((one) => one !== member && one.isOpen))
+        reach('group member leaving with in flight')
+      queue.leave(member, this.clock.now())
+      if (how === 'return' || how === 'throw') queue.cancelHeld(member)
+    })
+    if (how === 'unsubscribe') void real.unsubscribe()
+    if (how === 'abort') abort.abort()
+    if (how === 'return') void real[Symbol.asyncIterator]().return?.()
+    if (how === 'throw')
+      real[Symbol.asyncIterator]()
+        .throw?.('mine')
+        .catch(() => {})
+    // What unsubscribe() does to a message in hand is left to the broker: still to be acked, or cancelled.
+    if (member.isIterator && real.inFlightCount === 0) this.guard(() => queue.cancelHeld(member))
+  }
+
+  next(sub: Sub): void {
+    const { queue, member, real } = sub
+    this.guard(() => {
+      this.sync()
+      queue.ackOldest(member, this.clock.now())
+      if (member.isOpen && queue.state !== 'over') member.wanting++
+    })
+    real[Symbol.asyncIterator]()
+      .next()
+      .then((result) =>
+        this.guard(() => {
+          this.sync()
+          if (result.done)
+            return assert.ok(
+              queue.state !== 'open' || !member.isOpen,
+              'next() gave done although the subscription is open',
+            )
+          const message = result.value
+          if (sub.taken[sub.seen]?.pair.event.id !== message.id) this.#takeOver(sub, message.id)
+          const delivery = sub.taken[sub.seen++]
+          if (delivery && delivery.pair.event.id !== message.id) queue.swap(delivery, message.id, this.clock.now())
+          assert.equal(
+            `${message.id} ${message.deliveryCount}`,
+            `${delivery?.pair.event.id} ${delivery?.count}`,
+            'wrong message from next()',
+          )
+          if (delivery) this.held.push({ sub, delivery, message, resolve: undefined })
+        }),
+      )
+    this.guard(() => this.sync())
+  }
+
+  /** Which iterator of a group took a message is seen only now. */
+  #takeOver(sub: Sub, id: string): void {
+    for (const other of this.subs) {
+      const at =
+        other.queue === sub.queue && other !== sub
+          ? other.taken.findIndex((one, i) => i >= other.seen && one.pair.event.id === id)
+          : -1
+      const [delivery] = at < 0 ? [] : other.taken.splice(at, 1)
+      if (delivery === undefined) continue
+      delivery.member = sub.member
+      other.member.wanting++
+      sub.member.wanting--
+      sub.taken.splice(sub.seen, 0, delivery)
+      return
+    }
+  }
+
+  /** Lets everything come to rest and compares all there is to compare. */
+  async quiet(): Promise<void> {
+    await this.clock.advance(0)
+    await turn()
+    this.guard(() => {
+      this.sync()
+      this.reference.assertQuiet()
+      compare(this)
+    })
+    if (this.fault === undefined) return
+    const why = this.fault instanceof Error ? this.fault.message : String(this.fault)
+    throw new Error([why, ...this.trace.slice(-40)].join('\n    '), { cause: this.fault })
+  }
+}
