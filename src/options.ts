@@ -91,7 +91,7 @@ export interface PublishOptions {
   readonly dataschema?: string
   /** CloudEvents extension attributes; default: none. */
   readonly extensions?: Readonly<Record<string, ExtensionValue>>
-  /** Events of one key are handled in order and one at a time, different keys side by side. Default: none. */
+  /** Events of one key are handled in order, each when the one before is settled, and different keys side by side. Default: none. */
   readonly key?: string
   /** How long the event may wait from its acceptance, above 0. Default: for ever. */
   readonly ttlMs?: number

@@ -171,6 +171,20 @@ export function deadLetters(create: Create): void {
       assert.equal(value?.event.expirytime, undefined)
     })
 
+    it('name the subscription that gave up, and its group', async ({ broker, subscribe }) => {
+      const dead = recorder()
+      subscribe('dead', dead.handler)
+      subscribe('a/+', () => 'drop', { deadLetterTopic: 'dead' })
+      subscribe('a/#', () => 'drop', { deadLetterTopic: 'dead', group: 'g' })
+      await broker.publish('a/b', 1)
+      await turn()
+      const named = dead.messages.map(({ event }) => [event['deadletterfilter'], event['deadlettergroup']])
+      assert.deepEqual(named, [
+        ['a/+', undefined],
+        ['a/#', 'g'],
+      ])
+    })
+
     it('are published once for each subscription that gives up', async ({ broker, subscribe }) => {
       const dead = recorder()
       subscribe('dead', dead.handler)
