@@ -5,9 +5,9 @@ import {
   checkAttribute,
   checkAttributes,
   checkExtensions,
-  parseTime,
   type EventAttributes,
   type ExtensionValue,
+  parseTime,
 } from '../../src/event/cloudevent.ts'
 import { assertRefused } from './fixtures.ts'
 
@@ -19,29 +19,169 @@ const name = (value: unknown): string => {
 const untyped = (value: unknown): EventAttributes => value as EventAttributes // what a caller without types may pass
 
 describe('checkAttributes', () => {
-  const notText: readonly unknown[] = ['', ' ', '\t', 'a\nb', 'a\r\nb', '\0', '\u007F', '\u0085', '\u009F', '\uD800', 'x\uDEAD', '\uFFFE', '\uFDD0', '\u{1FFFF}', 1, 0, true, null, {}, [], NaN]
-  const text: readonly unknown[] = ['a', 'A234-1234-1234', 'a b', 'größe', '日本', '\uD83D\uDE00', '__proto__', '0', '%', '"', '\u00A0x', '\uFFFD', 'x'.repeat(1_000_000), '\u{1F600}'.repeat(500_000)]
-  const table: Readonly<Record<string, { readonly legal: readonly unknown[]; readonly refused: readonly unknown[] }>> = {
-    id: { legal: text, refused: notText },
-    type: { legal: text, refused: notText },
-    subject: { legal: text, refused: notText },
-    source: {
-      legal: ['busbar', '/', '?q', '#f', '.', 'https://github.com/cloudevents', 'mailto:cncf-wg-serverless@lists.cncf.io', 'urn:uuid:6e8bc430-9c3a-11d9-9669-0800200c9a66', '/cloudevents/spec/pull/123', 'cloudevents/spec/pull/123', '/sensors/tn-1234567/alerts', '1-555-123-4567', '//github.com/x', 'http://[::1]:80/x', 'http://u:p@[2001:db8::1]', 'http://h?a=[]'.replace('[]', '%5B%5D'), 'a/b:c', './1a:b', 'x%20y', "a!$&'()*+,;=@~_"],
-      refused: ['', ' ', 'a b', 'http://[', 'http://[::1', 'http://[::1]x', 'a#b#c', '%', '%4', '%zz', 'a%2', '/a[1]', '1a:b', ':a', 'ü', 'a\n', '<a>', 'a\\b', 'a"b', '{a}', '^', '`', '|', 5, null, new URL('http://a/')],
-    },
-    dataschema: {
-      legal: ['https://example.com/schema.json', 'urn:x:y', 'https://example.com/schema.json#/definitions/order', 'a:'],
-      refused: ['', '/schema.json', 'schema', '//h/x', '#/x', '?a:b', 'a/b:c', '1a:b', 'https://a b', 7, null],
-    },
-    datacontenttype: {
-      legal: ['application/json', 'text/plain', 'TEXT/Plain; CharSet=utf-8', 'application/vnd.apache.thrift.binary', 'image/svg+xml', 'multipart/form-data; boundary="a b;\\"c"', 'text/plain;charset=utf-8', 'a/b ; c=d ;e=f', `a/b;c=${'d'.repeat(10_000)}`],
-      refused: ['', 'json', '/json', 'text/', 'text/plain;', 'text/plain; charset', 'text/plain; =x', 'text /plain', 'a/b/c', 'a/b, c/d', 'text/plain\0', 'text/plain\n', 'a/b; c="d', 'a/b; c="\u00e9"', 'a/b; c=d e', `a/b${'; '.repeat(20_000)}`, `a/b;${' '.repeat(50_000)}!`, {}],
-    },
-    time: {
-      legal: ['2018-04-05T17:31:00Z', '2018-04-05t17:31:00.123456789z', '2016-12-31T23:59:60Z', '2018-04-05T17:31:00+14:00', '0000-02-29T00:00:00-00:00'],
-      refused: ['', '2018-04-05', '2018-02-30T17:31:00Z', '2018-04-05T17:31:00', '2018-04-05 17:31:00Z', '+275760-09-13T00:00:00Z', `2018-04-05T17:31:00.${'1'.repeat(10_000)}`, 'now', 0, 1_522_949_460_000, null, new Date(NaN), new Date(8.64e15)],
-    },
-  }
+  const notText: readonly unknown[] = [
+    '',
+    ' ',
+    '\t',
+    'a\nb',
+    'a\r\nb',
+    '\0',
+    '\u007F',
+    '\u0085',
+    '\u009F',
+    '\uD800',
+    'x\uDEAD',
+    '\uFFFE',
+    '\uFDD0',
+    '\u{1FFFF}',
+    1,
+    0,
+    true,
+    null,
+    {},
+    [],
+    NaN,
+  ]
+  const text: readonly unknown[] = [
+    'a',
+    'A234-1234-1234',
+    'a b',
+    'größe',
+    '日本',
+    '\uD83D\uDE00',
+    '__proto__',
+    '0',
+    '%',
+    '"',
+    '\u00A0x',
+    '\uFFFD',
+    'x'.repeat(1_000_000),
+    '\u{1F600}'.repeat(500_000),
+  ]
+  const table: Readonly<Record<string, { readonly legal: readonly unknown[]; readonly refused: readonly unknown[] }>> =
+    {
+      id: { legal: text, refused: notText },
+      type: { legal: text, refused: notText },
+      subject: { legal: text, refused: notText },
+      source: {
+        legal: [
+          'busbar',
+          '/',
+          '?q',
+          '#f',
+          '.',
+          'https://github.com/cloudevents',
+          'mailto:cncf-wg-serverless@lists.cncf.io',
+          'urn:uuid:6e8bc430-9c3a-11d9-9669-0800200c9a66',
+          '/cloudevents/spec/pull/123',
+          'cloudevents/spec/pull/123',
+          '/sensors/tn-1234567/alerts',
+          '1-555-123-4567',
+          '//github.com/x',
+          'http://[::1]:80/x',
+          'http://u:p@[2001:db8::1]',
+          'http://h?a=[]'.replace('[]', '%5B%5D'),
+          'a/b:c',
+          './1a:b',
+          'x%20y',
+          "a!$&'()*+,;=@~_",
+        ],
+        refused: [
+          '',
+          ' ',
+          'a b',
+          'http://[',
+          'http://[::1',
+          'http://[::1]x',
+          'a#b#c',
+          '%',
+          '%4',
+          '%zz',
+          'a%2',
+          '/a[1]',
+          '1a:b',
+          ':a',
+          'ü',
+          'a\n',
+          '<a>',
+          'a\\b',
+          'a"b',
+          '{a}',
+          '^',
+          '`',
+          '|',
+          5,
+          null,
+          new URL('http://a/'),
+        ],
+      },
+      dataschema: {
+        legal: [
+          'https://example.com/schema.json',
+          'urn:x:y',
+          'https://example.com/schema.json#/definitions/order',
+          'a:',
+        ],
+        refused: ['', '/schema.json', 'schema', '//h/x', '#/x', '?a:b', 'a/b:c', '1a:b', 'https://a b', 7, null],
+      },
+      datacontenttype: {
+        legal: [
+          'application/json',
+          'text/plain',
+          'TEXT/Plain; CharSet=utf-8',
+          'application/vnd.apache.thrift.binary',
+          'image/svg+xml',
+          'multipart/form-data; boundary="a b;\\"c"',
+          'text/plain;charset=utf-8',
+          'a/b ; c=d ;e=f',
+          `a/b;c=${'d'.repeat(10_000)}`,
+        ],
+        refused: [
+          '',
+          'json',
+          '/json',
+          'text/',
+          'text/plain;',
+          'text/plain; charset',
+          'text/plain; =x',
+          'text /plain',
+          'a/b/c',
+          'a/b, c/d',
+          'text/plain\0',
+          'text/plain\n',
+          'a/b; c="d',
+          'a/b; c="\u00e9"',
+          'a/b; c=d e',
+          `a/b${'; '.repeat(20_000)}`,
+          `a/b;${' '.repeat(50_000)}!`,
+          {},
+        ],
+      },
+      time: {
+        legal: [
+          '2018-04-05T17:31:00Z',
+          '2018-04-05t17:31:00.123456789z',
+          '2016-12-31T23:59:60Z',
+          '2018-04-05T17:31:00+14:00',
+          '0000-02-29T00:00:00-00:00',
+        ],
+        refused: [
+          '',
+          '2018-04-05',
+          '2018-02-30T17:31:00Z',
+          '2018-04-05T17:31:00',
+          '2018-04-05 17:31:00Z',
+          '+275760-09-13T00:00:00Z',
+          `2018-04-05T17:31:00.${'1'.repeat(10_000)}`,
+          'now',
+          0,
+          1_522_949_460_000,
+          null,
+          new Date(NaN),
+          new Date(8.64e15),
+        ],
+      },
+    }
 
   for (const [attribute, { legal, refused }] of Object.entries(table)) {
     for (const value of legal) {
@@ -63,11 +203,14 @@ describe('checkAttributes', () => {
   })
 
   it('leaves out what is undefined and what is no attribute', () => {
-    assert.deepEqual(checkAttributes(untyped({ id: undefined, subject: 's', key: '', ttlMs: -1, data: 5 })), { subject: 's' })
+    assert.deepEqual(checkAttributes(untyped({ id: undefined, subject: 's', key: '', ttlMs: -1, data: 5 })), {
+      subject: 's',
+    })
   })
 
   it('refuses another specversion than 1.0', () => {
-    for (const value of ['0.3', '1.1', '2.0', '', 1]) assertRefused('specversion', () => checkAttributes(untyped({ specversion: value })))
+    for (const value of ['0.3', '1.1', '2.0', '', 1])
+      assertRefused('specversion', () => checkAttributes(untyped({ specversion: value })))
   })
 
   it('looks at own properties only', () => {
@@ -100,7 +243,14 @@ describe('checkAttributes', () => {
 describe('checkExtensions', () => {
   const untypedExtensions = (value: unknown): Record<string, ExtensionValue> => value as Record<string, ExtensionValue>
 
-  for (const legal of ['a', '0', 'traceparent', 'comexampleextension1', 'constructor', 'an1extension2with3a4very5long6name7'.repeat(9)]) {
+  for (const legal of [
+    'a',
+    '0',
+    'traceparent',
+    'comexampleextension1',
+    'constructor',
+    'an1extension2with3a4very5long6name7'.repeat(9),
+  ]) {
     it(`takes the name ${name(legal)}`, () => {
       const checked = checkExtensions({ [legal]: 'v' })
       assert.deepEqual(Object.entries(checked), [[legal, 'v']])
@@ -108,7 +258,22 @@ describe('checkExtensions', () => {
   }
 
   const core = ['id', 'source', 'specversion', 'type', 'subject', 'time', 'datacontenttype', 'dataschema', 'data']
-  for (const refused of [...core, 'data_base64', '', 'Upper', 'camelCase', 'a_b', 'a-b', 'a b', 'a.b', 'é', 'a\n', '٣', '__proto__', 'toString']) {
+  for (const refused of [
+    ...core,
+    'data_base64',
+    '',
+    'Upper',
+    'camelCase',
+    'a_b',
+    'a-b',
+    'a b',
+    'a.b',
+    'é',
+    'a\n',
+    '٣',
+    '__proto__',
+    'toString',
+  ]) {
     it(`refuses the name ${name(refused)}`, () => {
       assertRefused(refused, () => checkExtensions(Object.fromEntries([[refused, '1.0']])))
     })
@@ -118,7 +283,33 @@ describe('checkExtensions', () => {
     it(`takes the value ${name(value)}`, () => assert.equal(checkExtensions({ ext: value })['ext'], value))
   }
 
-  const refusedValues: readonly unknown[] = [null, NaN, Infinity, 1.5, 2_147_483_648, -2_147_483_649, 1n, {}, [], ['a'], new Date(0), () => 1, Symbol('s'), new Uint8Array(1), new String('a'), 'a\nb', '\u0000', '\uD800', '\uFFFF', '\u0080', { valueOf: () => { throw new Error('called') } }]
+  const refusedValues: readonly unknown[] = [
+    null,
+    NaN,
+    Infinity,
+    1.5,
+    2_147_483_648,
+    -2_147_483_649,
+    1n,
+    {},
+    [],
+    ['a'],
+    new Date(0),
+    () => 1,
+    Symbol('s'),
+    new Uint8Array(1),
+    new String('a'),
+    'a\nb',
+    '\u0000',
+    '\uD800',
+    '\uFFFF',
+    '\u0080',
+    {
+      valueOf: () => {
+        throw new Error('called')
+      },
+    },
+  ]
   for (const value of refusedValues) {
     it(`refuses the value ${typeof value === 'symbol' ? 'Symbol' : name(value)}`, () => {
       assertRefused('ext', () => checkExtensions(untypedExtensions({ ext: value })))
@@ -137,13 +328,16 @@ describe('checkExtensions', () => {
   })
 
   it('leaves out what is undefined and what is inherited, and copies', () => {
-    const given: Record<string, string | undefined> = Object.assign(Object.create({ inherited: 'x' }), { a: '1', b: undefined })
+    const given: Record<string, string | undefined> = Object.assign(Object.create({ inherited: 'x' }), {
+      a: '1',
+      b: undefined,
+    })
     const checked = checkExtensions(given)
     given['a'] = '2'
     assert.deepEqual(checked, { a: '1' })
   })
 
-  it('takes no part of a polluted Object.prototype', t => {
+  it('takes no part of a polluted Object.prototype', (t) => {
     Object.defineProperty(Object.prototype, 'polluted', { value: 'x', enumerable: true, configurable: true })
     t.after(() => Reflect.deleteProperty(Object.prototype, 'polluted'))
     assert.deepEqual(Object.keys(checkExtensions({ a: '1' })), ['a'])
@@ -153,8 +347,8 @@ describe('checkExtensions', () => {
 describe('checkAttribute', () => {
   it('takes any text without control characters, noncharacters and lone surrogates', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary', minLength: 1 }), text => {
-        const legal = Array.from(text).every(character => isLegal(character.codePointAt(0) ?? 0))
+      fc.property(fc.string({ unit: 'binary', minLength: 1 }), (text) => {
+        const legal = Array.from(text).every((character) => isLegal(character.codePointAt(0) ?? 0))
         if (legal) checkAttribute('ext', text)
         else assertRefused('ext', () => checkAttribute('ext', text))
       }),
@@ -235,9 +429,16 @@ describe('parseTime', () => {
 
   it('reads back every Date of four-digit years', () => {
     fc.assert(
-      fc.property(fc.date({ min: new Date('0000-01-01T00:00:00Z'), max: new Date('9999-12-31T23:59:59.999Z'), noInvalidDate: true }), date => {
-        assert.equal(parseTime(date.toISOString()), date.getTime())
-      }),
+      fc.property(
+        fc.date({
+          min: new Date('0000-01-01T00:00:00Z'),
+          max: new Date('9999-12-31T23:59:59.999Z'),
+          noInvalidDate: true,
+        }),
+        (date) => {
+          assert.equal(parseTime(date.toISOString()), date.getTime())
+        },
+      ),
     )
   })
 })

@@ -8,7 +8,8 @@ export function assertRefused(attribute: string | undefined, call: () => unknown
   assert.throws(call, (error: Error & { code?: string; attribute?: string }) => {
     assert.equal(error.code, 'ERR_EVENT_INVALID', String(error))
     assert.equal(error.attribute, attribute, error.message)
-    if (attribute !== undefined) assert.ok(error.message.includes(attribute.slice(0, 20)) || error.message.includes(JSON.stringify(attribute)))
+    if (attribute !== undefined)
+      assert.ok(error.message.includes(attribute.slice(0, 20)) || error.message.includes(JSON.stringify(attribute)))
     assert.ok(error.message.length < 400)
     return true
   })
@@ -39,14 +40,30 @@ export interface Example {
 /** The examples of JSON Event Format 3.2, in their order. */
 export const examples: Readonly<Record<string, Example>> = {
   'binary data': {
-    event: { ...context, id: 'A234-1234-1234', datacontenttype: 'application/vnd.apache.thrift.binary', data: Uint8Array.of(0, 255, 62, 63) },
-    members: { ...context, id: 'A234-1234-1234', datacontenttype: 'application/vnd.apache.thrift.binary', data_base64: 'AP8+Pw==' },
+    event: {
+      ...context,
+      id: 'A234-1234-1234',
+      datacontenttype: 'application/vnd.apache.thrift.binary',
+      data: Uint8Array.of(0, 255, 62, 63),
+    },
+    members: {
+      ...context,
+      id: 'A234-1234-1234',
+      datacontenttype: 'application/vnd.apache.thrift.binary',
+      data_base64: 'AP8+Pw==',
+    },
     contentType: 'application/vnd.apache.thrift.binary',
     body: Uint8Array.of(0, 255, 62, 63),
   },
   'XML in a string': {
     event: { ...context, id: 'B234-1234-1234', datacontenttype: 'application/xml', data: '<much wow="xml"/>' },
-    members: { ...context, id: 'B234-1234-1234', unsetextension: null, datacontenttype: 'application/xml', data: '<much wow="xml"/>' },
+    members: {
+      ...context,
+      id: 'B234-1234-1234',
+      unsetextension: null,
+      datacontenttype: 'application/xml',
+      data: '<much wow="xml"/>',
+    },
     contentType: 'application/xml',
     body: '<much wow="xml"/>',
   },
@@ -69,15 +86,34 @@ export const examples: Readonly<Record<string, Example>> = {
     body: '"I\'m just a string"',
   },
   'binary data without datacontenttype': {
-    event: { specversion: '1.0', type: 'com.example.someevent', source: '/mycontext', id: 'D234-1234-1234', data: new TextEncoder().encode('{ "xyz": 123 }') },
-    members: { specversion: '1.0', type: 'com.example.someevent', source: '/mycontext', id: 'D234-1234-1234', data_base64: 'eyAieHl6IjogMTIzIH0=' },
+    event: {
+      specversion: '1.0',
+      type: 'com.example.someevent',
+      source: '/mycontext',
+      id: 'D234-1234-1234',
+      data: new TextEncoder().encode('{ "xyz": 123 }'),
+    },
+    members: {
+      specversion: '1.0',
+      type: 'com.example.someevent',
+      source: '/mycontext',
+      id: 'D234-1234-1234',
+      data_base64: 'eyAieHl6IjogMTIzIH0=',
+    },
     contentType: undefined,
     body: new TextEncoder().encode('{ "xyz": 123 }'),
   },
 }
 
 const source = '//github.com/cloudevents/cloudeventsconformance/yaml/v1.yaml'
-const minimum = (id: string, datacontenttype: string, data: unknown): WireEvent => ({ specversion: '1.0', type: 'io.cloudevents.minimum', id, source, datacontenttype, data })
+const minimum = (id: string, datacontenttype: string, data: unknown): WireEvent => ({
+  specversion: '1.0',
+  type: 'io.cloudevents.minimum',
+  id,
+  source,
+  datacontenttype,
+  data,
+})
 
 /** The events that the public conformance suite sends, with the bodies they have in binary mode. */
 export const conformance: readonly (readonly [WireEvent, body: string])[] = [
@@ -91,25 +127,85 @@ export const conformance: readonly (readonly [WireEvent, body: string])[] = [
 
 // As the specification says it, and not as the code does.
 const legalText = (text: string): boolean =>
-  Array.from(text).every(character => {
+  Array.from(text).every((character) => {
     const code = character.codePointAt(0) ?? 0
-    return code > 0x1f && !(code >= 0x7f && code <= 0x9f) && !(code >= 0xd800 && code <= 0xdfff) && !(code >= 0xfdd0 && code <= 0xfdef) && (code & 0xfffe) !== 0xfffe
+    return (
+      code > 0x1f &&
+      !(code >= 0x7f && code <= 0x9f) &&
+      !(code >= 0xd800 && code <= 0xdfff) &&
+      !(code >= 0xfdd0 && code <= 0xfdef) &&
+      (code & 0xfffe) !== 0xfffe
+    )
   })
 
-const hostile = fc.constantFrom('"', '%', '%25', '%C0%A0', '\\', '\\"', ' ', '  ', '+', ',', ';', '=', '€', '😀', 'é', '\u00A0', '\uFEFF', '{', '}', ':', '__proto__', 'a')
-const anyText = fc.oneof(fc.array(hostile, { maxLength: 8 }).map(parts => parts.join('')), fc.string({ unit: 'binary' })).filter(legalText)
-const someText = anyText.filter(text => /\S/.test(text))
-const extensionName = fc.oneof(fc.stringMatching(/^[a-z\d]{1,25}$/), fc.constantFrom('constructor', '0', 'traceparent')).filter(
-  name => !['id', 'source', 'type', 'subject', 'time', 'specversion', 'datacontenttype', 'dataschema', 'data', 'expirytime'].includes(name),
+const hostile = fc.constantFrom(
+  '"',
+  '%',
+  '%25',
+  '%C0%A0',
+  '\\',
+  '\\"',
+  ' ',
+  '  ',
+  '+',
+  ',',
+  ';',
+  '=',
+  '€',
+  '😀',
+  'é',
+  '\u00A0',
+  '\uFEFF',
+  '{',
+  '}',
+  ':',
+  '__proto__',
+  'a',
 )
-const json = fc.jsonValue({ noUnicodeString: false }).map(value => JSON.parse(JSON.stringify(value)) as unknown) // -0 is 0 in JSON
+const anyText = fc
+  .oneof(
+    fc.array(hostile, { maxLength: 8 }).map((parts) => parts.join('')),
+    fc.string({ unit: 'binary' }),
+  )
+  .filter(legalText)
+const someText = anyText.filter((text) => /\S/.test(text))
+const extensionName = fc
+  .oneof(fc.stringMatching(/^[a-z\d]{1,25}$/), fc.constantFrom('constructor', '0', 'traceparent'))
+  .filter(
+    (name) =>
+      ![
+        'id',
+        'source',
+        'type',
+        'subject',
+        'time',
+        'specversion',
+        'datacontenttype',
+        'dataschema',
+        'data',
+        'expirytime',
+      ].includes(name),
+  )
+const json = fc.jsonValue({ noUnicodeString: false }).map((value) => JSON.parse(JSON.stringify(value)) as unknown) // -0 is 0 in JSON
 const content = fc.oneof(
   fc.constant({}),
-  json.map(data => ({ data })),
-  fc.tuple(fc.constantFrom('application/json', 'application/json; charset=utf-8', 'APPLICATION/vnd.x+JSON', 'text/json'), json).map(([datacontenttype, data]) => ({ datacontenttype, data })),
-  fc.tuple(fc.constantFrom('text/plain', 'application/xml', 'image/svg+xml; charset=UTF-8'), fc.string({ unit: 'grapheme' })).map(([datacontenttype, data]) => ({ datacontenttype, data })),
-  fc.tuple(fc.constantFrom('application/octet-stream', 'image/png', 'text/plain; charset=utf-16'), fc.uint8Array()).map(([datacontenttype, data]) => ({ datacontenttype, data: new Uint8Array(data) })),
-  fc.uint8Array({ minLength: 1 }).map(data => ({ data: new Uint8Array(data) })),
+  json.map((data) => ({ data })),
+  fc
+    .tuple(
+      fc.constantFrom('application/json', 'application/json; charset=utf-8', 'APPLICATION/vnd.x+JSON', 'text/json'),
+      json,
+    )
+    .map(([datacontenttype, data]) => ({ datacontenttype, data })),
+  fc
+    .tuple(
+      fc.constantFrom('text/plain', 'application/xml', 'image/svg+xml; charset=UTF-8'),
+      fc.string({ unit: 'grapheme' }),
+    )
+    .map(([datacontenttype, data]) => ({ datacontenttype, data })),
+  fc
+    .tuple(fc.constantFrom('application/octet-stream', 'image/png', 'text/plain; charset=utf-16'), fc.uint8Array())
+    .map(([datacontenttype, data]) => ({ datacontenttype, data: new Uint8Array(data) })),
+  fc.uint8Array({ minLength: 1 }).map((data) => ({ data: new Uint8Array(data) })),
 )
 
 /** Any legal event. */
@@ -126,7 +222,10 @@ export const anyEvent: fc.Arbitrary<WireEvent> = fc
       },
       { requiredKeys: ['id', 'type', 'source'], noNullPrototype: true },
     ),
-    extensions: fc.dictionary(extensionName, fc.oneof(anyText, fc.boolean(), fc.integer()), { maxKeys: 4, noNullPrototype: true }),
+    extensions: fc.dictionary(extensionName, fc.oneof(anyText, fc.boolean(), fc.integer()), {
+      maxKeys: 4,
+      noNullPrototype: true,
+    }),
     content,
   })
   .map(({ attributes, extensions, content }) => ({ specversion: '1.0', ...attributes, ...extensions, ...content }))

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { createServer, request, type IncomingMessage } from 'node:http'
+import { createServer, type IncomingMessage, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import type { WireEvent } from '../../src/event/cloudevent.ts'
-import { batchFromHTTP, batchToHTTP, contentMode, fromHTTP, toHTTP, type HTTPMessage } from '../../src/event/http.ts'
+import { batchFromHTTP, batchToHTTP, contentMode, fromHTTP, type HTTPMessage, toHTTP } from '../../src/event/http.ts'
 import { bytesOf } from '../../src/event/json.ts'
 import { anyEvent, assertRefused, conformance, examples, least } from './fixtures.ts'
 
@@ -50,13 +50,15 @@ describe('fromHTTP and toHTTP in binary mode', () => {
 
   it('keep any legal event, from text and from bytes, and its headers are printable ASCII', () => {
     fc.assert(
-      fc.property(anyEvent, event => {
+      fc.property(anyEvent, (event) => {
         const { headers, body } = toHTTP(event)
         assert.deepEqual(fromHTTP({ headers, body }), asText(event))
         for (const value of Object.values(headers)) assert.match(value, /^[ -~]*$/)
-        for (const [name, value] of Object.entries(headers)) if (name !== 'content-type') assert.doesNotMatch(value, /[ "]/)
+        for (const [name, value] of Object.entries(headers))
+          if (name !== 'content-type') assert.doesNotMatch(value, /[ "]/)
         // Over a socket no body and an empty one are the same.
-        if (body !== undefined) assert.deepEqual(fromHTTP({ headers: new Headers(headers), body: asBytes(body) }), asText(event))
+        if (body !== undefined)
+          assert.deepEqual(fromHTTP({ headers: new Headers(headers), body: asBytes(body) }), asText(event))
       }),
     )
   })
@@ -80,7 +82,8 @@ describe('toHTTP in binary mode', () => {
     })
   }
 
-  it('writes no content type and no body for no data', () => assert.deepEqual(toHTTP(least), { headers: binary, body: undefined }))
+  it('writes no content type and no body for no data', () =>
+    assert.deepEqual(toHTTP(least), { headers: binary, body: undefined }))
 
   it('writes a null as JSON', () => {
     const { headers, body } = toHTTP({ ...least, data: null })
@@ -122,13 +125,28 @@ describe('fromHTTP in binary mode', () => {
   it('takes Headers, a Map, pairs, and objects with any case and with lists', () => {
     const upper = Object.fromEntries(Object.entries(binary).map(([name, value]) => [name.toUpperCase(), value]))
     const lists = Object.fromEntries(Object.entries(binary).map(([name, value]) => [name, [value]]))
-    for (const headers of [binary, new Headers(binary), new Map(Object.entries(binary)), Object.entries(binary), upper, lists]) {
+    for (const headers of [
+      binary,
+      new Headers(binary),
+      new Map(Object.entries(binary)),
+      Object.entries(binary),
+      upper,
+      lists,
+    ]) {
       assert.deepEqual(fromHTTP({ headers }), least)
     }
   })
 
   it('ignores headers that are not about the event', () => {
-    const others = { host: 'x', 'set-cookie': ['a', 'b'], 'content-length': '0', 'x-ce-id': '2', cookie: undefined, traceparent: '00', ['__proto__']: 'x' }
+    const others = {
+      host: 'x',
+      'set-cookie': ['a', 'b'],
+      'content-length': '0',
+      'x-ce-id': '2',
+      cookie: undefined,
+      traceparent: '00',
+      ['__proto__']: 'x',
+    }
     assert.deepEqual(fromHTTP({ headers: { ...others, ...binary } }), least)
   })
 
@@ -159,7 +177,29 @@ describe('fromHTTP in binary mode', () => {
     })
   }
 
-  for (const header of ['%C0%A0', '%E2%82', '%ED%A0%80', '%FF', '%', '%4', '%zz', '%0D%0A', '%00', '%7F', '%C2%85', '%EF%BF%BF', '"a', 'a"', '"a"b"', '"a\\"', 'é', '€', 'a\u00A0', 'a\tb', 'a\nb']) {
+  for (const header of [
+    '%C0%A0',
+    '%E2%82',
+    '%ED%A0%80',
+    '%FF',
+    '%',
+    '%4',
+    '%zz',
+    '%0D%0A',
+    '%00',
+    '%7F',
+    '%C2%85',
+    '%EF%BF%BF',
+    '"a',
+    'a"',
+    '"a"b"',
+    '"a\\"',
+    'é',
+    '€',
+    'a\u00A0',
+    'a\tb',
+    'a\nb',
+  ]) {
     it(`refuses the header value ${JSON.stringify(header)}`, () => {
       assertRefused('ext', () => fromHTTP({ headers: { ...binary, 'ce-ext': header } }))
     })
@@ -191,7 +231,8 @@ describe('fromHTTP in binary mode', () => {
     ['', { 'ce-': 'x' }],
     ['__proto__', { 'ce-__proto__': 'x' }],
   ] as const) {
-    it(`refuses ${JSON.stringify(headers)}`, () => assertRefused(attribute, () => fromHTTP({ headers: { ...binary, ...headers }, body: '' })))
+    it(`refuses ${JSON.stringify(headers)}`, () =>
+      assertRefused(attribute, () => fromHTTP({ headers: { ...binary, ...headers }, body: '' })))
   }
 
   for (const [contentType, body, data] of [
@@ -212,12 +253,14 @@ describe('fromHTTP in binary mode', () => {
   ] as const) {
     it(`reads ${JSON.stringify(body)} as ${contentType ?? 'no content type'}`, () => {
       const headers = { ...binary, 'content-type': contentType }
-      for (const form of [body, bytes(body), bytes(body).slice().buffer]) assert.deepEqual(fromHTTP({ headers, body: form }).data, data)
+      for (const form of [body, bytes(body), bytes(body).slice().buffer])
+        assert.deepEqual(fromHTTP({ headers, body: form }).data, data)
     })
   }
 
   it('has no data when there is no body, and when the body of a JSON message is empty or has no content type', () => {
-    for (const body of [undefined, null]) assert.equal('data' in fromHTTP({ headers: { ...binary, 'content-type': 'text/plain' }, body }), false)
+    for (const body of [undefined, null])
+      assert.equal('data' in fromHTTP({ headers: { ...binary, 'content-type': 'text/plain' }, body }), false)
     for (const body of ['', Uint8Array.of()]) {
       assert.equal('data' in fromHTTP({ headers: { ...binary, 'content-type': 'application/json' }, body }), false)
       assert.equal('data' in fromHTTP({ headers: binary, body }), false)
@@ -239,15 +282,19 @@ describe('fromHTTP in binary mode', () => {
     for (const part of ['"', '\\"', '"\\', '%', ' "', '%41', ' ;', '; ']) {
       const value = `x${part.repeat(100_000 / part.length)}\u00FC`
       const started = performance.now()
-      assertRefused('ext', () => fromHTTP({ headers: { ...binary, 'ce-ext': value.slice(0, -1) + '"' + value.slice(-1) } }))
+      assertRefused('ext', () =>
+        fromHTTP({ headers: { ...binary, 'ce-ext': `${value.slice(0, -1)}"${value.slice(-1)}` } }),
+      )
       assertRefused('datacontenttype', () => fromHTTP({ headers: { ...binary, 'content-type': value } }))
       assertRefused('ext', () => fromHTTP({ headers: { ...binary, 'ce-ext': `"${'\\"'.repeat(50_000)}` } }))
-      assertRefused('datacontenttype', () => fromHTTP({ headers: { ...binary, 'content-type': `a${' '.repeat(100_000)}b` } }))
+      assertRefused('datacontenttype', () =>
+        fromHTTP({ headers: { ...binary, 'content-type': `a${' '.repeat(100_000)}b` } }),
+      )
       assert.ok(performance.now() - started < 1000, part)
     }
   })
 
-  it('reads what a polluted prototype adds as nothing', t => {
+  it('reads what a polluted prototype adds as nothing', (t) => {
     Object.defineProperty(Object.prototype, 'ce-subject', { value: 'x', enumerable: true, configurable: true })
     t.after(() => Reflect.deleteProperty(Object.prototype, 'ce-subject'))
     assert.equal('subject' in fromHTTP({ headers: binary }), false)
@@ -257,7 +304,7 @@ describe('fromHTTP in binary mode', () => {
 describe('fromHTTP and toHTTP in structured mode', () => {
   it('keep any legal event', () => {
     fc.assert(
-      fc.property(anyEvent, event => {
+      fc.property(anyEvent, (event) => {
         const message = toHTTP(event, 'structured')
         assert.deepEqual(Object.keys(message.headers), ['content-type'])
         assert.deepEqual(fromHTTP({ headers: message.headers, body: asBytes(message.body) }), event)
@@ -274,17 +321,29 @@ describe('fromHTTP and toHTTP in structured mode', () => {
     datacontenttype: 'application/json',
     data: { message: 'Hello World!' },
   })
-  for (const contentType of ['application/cloudevents+json', 'application/cloudevents+json; charset=utf-8', 'Application/CloudEvents+JSON ;charset="UTF-8"']) {
+  for (const contentType of [
+    'application/cloudevents+json',
+    'application/cloudevents+json; charset=utf-8',
+    'Application/CloudEvents+JSON ;charset="UTF-8"',
+  ]) {
     it(`read the conformance suite's event as ${contentType}`, () => {
       assert.deepEqual(fromHTTP({ headers: { 'Content-Type': contentType }, body }), JSON.parse(body))
     })
   }
 
   it('ignore attributes that are repeated in headers', () => {
-    assert.equal(fromHTTP({ headers: { ...structured, 'ce-id': 'other', 'ce-bad_name': '%' }, body }).id, '1234-1234-1234')
+    assert.equal(
+      fromHTTP({ headers: { ...structured, 'ce-id': 'other', 'ce-bad_name': '%' }, body }).id,
+      '1234-1234-1234',
+    )
   })
 
-  for (const contentType of ['application/cloudevents', 'application/cloudevents+avro', 'application/cloudevents-batch', 'application/cloudevents+json; charset=utf-16']) {
+  for (const contentType of [
+    'application/cloudevents',
+    'application/cloudevents+avro',
+    'application/cloudevents-batch',
+    'application/cloudevents+json; charset=utf-16',
+  ]) {
     it(`refuse ${contentType}`, () => {
       assertRefused(undefined, () => fromHTTP({ headers: { ...binary, 'content-type': contentType }, body }))
       assertRefused(undefined, () => contentMode({ 'content-type': contentType }))
@@ -292,14 +351,15 @@ describe('fromHTTP and toHTTP in structured mode', () => {
   }
 
   it('refuse a message without a body', () => {
-    for (const nothing of [undefined, null, '']) assertRefused(undefined, () => fromHTTP({ headers: structured, body: nothing }))
+    for (const nothing of [undefined, null, ''])
+      assertRefused(undefined, () => fromHTTP({ headers: structured, body: nothing }))
   })
 })
 
 describe('batchFromHTTP and batchToHTTP', () => {
   it('keep every event', () => {
     fc.assert(
-      fc.property(fc.array(anyEvent, { maxLength: 4 }), events => {
+      fc.property(fc.array(anyEvent, { maxLength: 4 }), (events) => {
         const message = batchToHTTP(events)
         assert.equal(message.headers['content-type'], 'application/cloudevents-batch+json; charset=utf-8')
         assert.deepEqual(batchFromHTTP(message), events)
@@ -315,7 +375,10 @@ describe('batchFromHTTP and batchToHTTP', () => {
 
   it('never take the first event for all: fromHTTP refuses a batch', () => {
     for (const events of [[], [least], [least, least]]) {
-      assert.throws(() => fromHTTP(batchToHTTP(events)), { code: 'ERR_EVENT_INVALID', message: 'Invalid event: a batch is not one event' })
+      assert.throws(() => fromHTTP(batchToHTTP(events)), {
+        code: 'ERR_EVENT_INVALID',
+        message: 'Invalid event: a batch is not one event',
+      })
     }
   })
 
@@ -347,22 +410,33 @@ describe('events over a socket', () => {
     return batchFromHTTP({ headers: incoming.headers, body: Buffer.concat(chunks) })
   }
 
-  it('arrive as they were sent, in the three modes', async t => {
+  it('arrive as they were sent, in the three modes', async (t) => {
     const server = createServer((incoming, response) => {
-      receive(incoming).then(events => response.end(JSON.stringify(events)), error => response.writeHead(400).end(String(error)))
+      receive(incoming).then(
+        (events) => response.end(JSON.stringify(events)),
+        (error) => response.writeHead(400).end(String(error)),
+      )
     })
-    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     t.after(() => server.close())
     const { port } = server.address() as AddressInfo // it listens on TCP
 
     async function send({ headers, body }: HTTPMessage): Promise<unknown> {
       const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-        request({ host: '127.0.0.1', port, method: 'POST', headers, agent: false }, resolve).on('error', reject).end(body)
+        request({ host: '127.0.0.1', port, method: 'POST', headers, agent: false }, resolve)
+          .on('error', reject)
+          .end(body)
       })
       return JSON.parse(Buffer.concat(await answer.toArray()).toString())
     }
 
-    const event: WireEvent = { ...least, subject: 'größe 100% "x" 😀', n: 5, datacontenttype: 'application/json', data: { price: '5 €' } }
+    const event: WireEvent = {
+      ...least,
+      subject: 'größe 100% "x" 😀',
+      n: 5,
+      datacontenttype: 'application/json',
+      data: { price: '5 €' },
+    }
     assert.deepEqual(await send(toHTTP(event)), [{ ...event, n: '5' }])
     assert.deepEqual(await send(toHTTP(event, 'structured')), [event])
     assert.deepEqual(await send(batchToHTTP([event, least])), [event, least])

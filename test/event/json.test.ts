@@ -24,7 +24,7 @@ describe('fromJSON and toJSON', () => {
 
   it('keep any legal event, from text and from bytes', () => {
     fc.assert(
-      fc.property(anyEvent, event => {
+      fc.property(anyEvent, (event) => {
         const written = toJSON(event)
         assert.deepEqual(fromJSON(written), event)
         assert.deepEqual(fromJSON(bytes(written)), event)
@@ -77,10 +77,12 @@ describe('fromJSON', () => {
       assertRefused(name, () => fromJSON(text({ [name]: null })))
     })
 
-    it(`refuses an event that has ${name} from a polluted prototype only`, t => {
+    it(`refuses an event that has ${name} from a polluted prototype only`, (t) => {
       Object.defineProperty(Object.prototype, name, { value: '1.0', configurable: true, writable: true })
       t.after(() => Reflect.deleteProperty(Object.prototype, name))
-      assertRefused(name, () => fromJSON(JSON.stringify(Object.fromEntries(Object.entries(least).filter(([key]) => key !== name)))))
+      assertRefused(name, () =>
+        fromJSON(JSON.stringify(Object.fromEntries(Object.entries(least).filter(([key]) => key !== name)))),
+      )
     })
 
     for (const value of ['', ' ', 5, 1, {}, [], true, 'a\r\nb', '\uD800']) {
@@ -123,7 +125,8 @@ describe('fromJSON', () => {
     ['data_base64', 5],
     ['data_base64', { a: 1 }],
   ] as const) {
-    it(`refuses ${name || 'the empty name'} ${JSON.stringify(value)}`, () => assertRefused(name, () => fromJSON(text({ [name]: value }))))
+    it(`refuses ${name || 'the empty name'} ${JSON.stringify(value)}`, () =>
+      assertRefused(name, () => fromJSON(text({ [name]: value }))))
   }
 
   for (const [base64, expected] of [
@@ -153,15 +156,24 @@ describe('fromJSON', () => {
   })
 
   it('refuses data that is no string when the content type is not JSON', () => {
-    for (const data of [{}, 5, null, true]) assertRefused('data', () => fromJSON(text({ datacontenttype: 'text/plain', data })))
+    for (const data of [{}, 5, null, true])
+      assertRefused('data', () => fromJSON(text({ datacontenttype: 'text/plain', data })))
   })
 
-  for (const datacontenttype of ['application/json', 'application/JSON; charset=utf-8', 'application/problem+json', 'text/json', 'a/b+json ; c=d']) {
-    it(`takes ${datacontenttype} for JSON`, () => assert.deepEqual(fromJSON(text({ datacontenttype, data: {} })).data, {}))
+  for (const datacontenttype of [
+    'application/json',
+    'application/JSON; charset=utf-8',
+    'application/problem+json',
+    'text/json',
+    'a/b+json ; c=d',
+  ]) {
+    it(`takes ${datacontenttype} for JSON`, () =>
+      assert.deepEqual(fromJSON(text({ datacontenttype, data: {} })).data, {}))
   }
 
   for (const datacontenttype of ['application/jsonx', 'json/plain', 'a/b; c="x/json"', 'application/geo+json-seq']) {
-    it(`does not take ${datacontenttype} for JSON`, () => assertRefused('data', () => fromJSON(text({ datacontenttype, data: {} }))))
+    it(`does not take ${datacontenttype} for JSON`, () =>
+      assertRefused('data', () => fromJSON(text({ datacontenttype, data: {} }))))
   }
 
   it('refuses __proto__ and pollutes nothing', () => {
@@ -188,7 +200,8 @@ describe('fromJSON', () => {
   })
 
   for (const broken of ['', '{', '{"}', `${'{'}`, 'nonsense', `${text({})}x`, "{'id':1}", 'undefined', 'NaN']) {
-    it(`refuses ${JSON.stringify(broken.slice(0, 20))}, which is not JSON`, () => assertRefused(undefined, () => fromJSON(broken)))
+    it(`refuses ${JSON.stringify(broken.slice(0, 20))}, which is not JSON`, () =>
+      assertRefused(undefined, () => fromJSON(broken)))
   }
 
   for (const value of ['null', 'true', '5', '"text"', '[]', '[{}]']) {
@@ -196,7 +209,9 @@ describe('fromJSON', () => {
   }
 
   it('refuses bytes that are not UTF-8', () => {
-    assertRefused(undefined, () => fromJSON(Uint8Array.of(...bytes(text({ id: 'x' })).slice(0, -2), 0xc0, 0xa0, 0x22, 0x7d)))
+    assertRefused(undefined, () =>
+      fromJSON(Uint8Array.of(...bytes(text({ id: 'x' })).slice(0, -2), 0xc0, 0xa0, 0x22, 0x7d)),
+    )
   })
 
   it('ends with an event or with ERR_EVENT_INVALID on a million brackets', () => {
@@ -210,13 +225,18 @@ describe('fromJSON', () => {
 
   it('throws nothing but ERR_EVENT_INVALID, whatever the members', () => {
     fc.assert(
-      fc.property(fc.object({ key: fc.oneof(fc.string(), fc.constantFrom(...Object.keys(least), 'data', 'data_base64', '__proto__')) }), members => {
-        try {
-          fromJSON(JSON.stringify({ ...least, ...members }))
-        } catch (error) {
-          assert.equal(Reflect.get(Object(error), 'code'), 'ERR_EVENT_INVALID', String(error))
-        }
-      }),
+      fc.property(
+        fc.object({
+          key: fc.oneof(fc.string(), fc.constantFrom(...Object.keys(least), 'data', 'data_base64', '__proto__')),
+        }),
+        (members) => {
+          try {
+            fromJSON(JSON.stringify({ ...least, ...members }))
+          } catch (error) {
+            assert.equal(Reflect.get(Object(error), 'code'), 'ERR_EVENT_INVALID', String(error))
+          }
+        },
+      ),
     )
   })
 })
@@ -244,7 +264,8 @@ describe('toJSON', () => {
     ['Bad', 'x'],
     ['data_base64', 'Zg=='],
   ] as const) {
-    it(`refuses an event with ${name} ${JSON.stringify(value)}`, () => assertRefused(name, () => toJSON(untyped({ ...least, [name]: value }))))
+    it(`refuses an event with ${name} ${JSON.stringify(value)}`, () =>
+      assertRefused(name, () => toJSON(untyped({ ...least, [name]: value }))))
   }
 
   it('leaves out attributes that are undefined', () => {
@@ -255,13 +276,26 @@ describe('toJSON', () => {
   cycle.push(cycle)
   let deep: unknown = []
   for (let depth = 0; depth < 100_000; depth++) deep = [deep]
-  const throwing = { toJSON: () => { throw new Error('no') } }
-  for (const [what, data] of [['a cycle', cycle], ['endless depth', deep], ['a bigint', 1n], ['a function', () => 1], ['a symbol', Symbol('s')], ['an object that becomes undefined', { toJSON: () => undefined }], ['an object that throws', throwing]] as const) {
+  const throwing = {
+    toJSON: () => {
+      throw new Error('no')
+    },
+  }
+  for (const [what, data] of [
+    ['a cycle', cycle],
+    ['endless depth', deep],
+    ['a bigint', 1n],
+    ['a function', () => 1],
+    ['a symbol', Symbol('s')],
+    ['an object that becomes undefined', { toJSON: () => undefined }],
+    ['an object that throws', throwing],
+  ] as const) {
     it(`refuses ${what} as JSON data`, () => assertRefused('data', () => toJSON({ ...least, data })))
   }
 
   it('refuses data that is no string when the content type is not JSON', () => {
-    for (const data of [{}, 5, null]) assertRefused('data', () => toJSON({ ...least, datacontenttype: 'text/plain', data }))
+    for (const data of [{}, 5, null])
+      assertRefused('data', () => toJSON({ ...least, datacontenttype: 'text/plain', data }))
   })
 
   const expected = Uint8Array.of(1, 2, 3, 4)
@@ -280,14 +314,15 @@ describe('toJSON', () => {
   }
 
   for (const value of [null, undefined, 5, 'text', []]) {
-    it(`refuses ${JSON.stringify(value)} in place of an event`, () => assert.throws(() => toJSON(untyped(value)), { code: 'ERR_EVENT_INVALID' }))
+    it(`refuses ${JSON.stringify(value)} in place of an event`, () =>
+      assert.throws(() => toJSON(untyped(value)), { code: 'ERR_EVENT_INVALID' }))
   }
 })
 
 describe('batchFromJSON and batchToJSON', () => {
   it('keep every event and their order', () => {
     fc.assert(
-      fc.property(fc.array(anyEvent, { maxLength: 5 }), events => {
+      fc.property(fc.array(anyEvent, { maxLength: 5 }), (events) => {
         assert.deepEqual(batchFromJSON(batchToJSON(events)), events)
         assert.deepEqual(batchFromJSON(bytes(batchToJSON(new Set(events)))), events)
       }),
@@ -300,7 +335,7 @@ describe('batchFromJSON and batchToJSON', () => {
     assert.deepEqual(batchFromJSON('[]'), [])
   })
 
-  it('freeze each event', () => assert.ok(batchFromJSON(`[${text({})}]`).every(event => Object.isFrozen(event))))
+  it('freeze each event', () => assert.ok(batchFromJSON(`[${text({})}]`).every((event) => Object.isFrozen(event))))
 
   for (const broken of ['{}', 'null', '5', text({}), '', '[', '[1]', '[null]', '[[]]', `[${text({})},null]`]) {
     it(`refuse ${broken}`, () => assertRefused(undefined, () => batchFromJSON(broken)))
@@ -313,7 +348,12 @@ describe('batchFromJSON and batchToJSON', () => {
   })
 
   it('let an error that is not theirs through', () => {
-    const failing = { ...least, get data(): never { throw new RangeError('mine') } }
+    const failing = {
+      ...least,
+      get data(): never {
+        throw new RangeError('mine')
+      },
+    }
     assert.throws(() => batchToJSON([failing]), RangeError)
   })
 })

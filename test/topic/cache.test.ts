@@ -88,26 +88,29 @@ describe('TopicCache', () => {
       { weight: 2, arbitrary: topic.map((name) => ['change', name] as const) },
       { weight: 1, arbitrary: fc.constant(['clear', ''] as const) },
     )
-    fc.assert(fc.property(fc.array(step, { maxLength: 200 }), fc.integer({ min: 1, max: 5 }), (steps, capacity) => {
-      const cache = new TopicCache<{ readonly version: number }>(capacity)
-      const truth = new Map<string, number>()
-      let epoch = 0
-      for (const [action, name] of steps) {
-        if (action === 'clear') {
-          epoch += 1000
-          cache.clear()
-          assert.equal(cache.size, 0)
-        } else if (action === 'change') {
-          truth.set(name, (truth.get(name) ?? 0) + 1)
-          cache.delete(name)
-          assert.equal(cache.get(name), undefined)
-        } else {
-          const version = epoch + (truth.get(name) ?? 0)
-          const cached = cache.get(name)
-          if (cached === undefined) cache.set(name, { version })
-          else assert.equal(cached.version, version)
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 200 }), fc.integer({ min: 1, max: 5 }), (steps, capacity) => {
+        const cache = new TopicCache<{ readonly version: number }>(capacity)
+        const truth = new Map<string, number>()
+        let epoch = 0
+        for (const [action, name] of steps) {
+          if (action === 'clear') {
+            epoch += 1000
+            cache.clear()
+            assert.equal(cache.size, 0)
+          } else if (action === 'change') {
+            truth.set(name, (truth.get(name) ?? 0) + 1)
+            cache.delete(name)
+            assert.equal(cache.get(name), undefined)
+          } else {
+            const version = epoch + (truth.get(name) ?? 0)
+            const cached = cache.get(name)
+            if (cached === undefined) cache.set(name, { version })
+            else assert.equal(cached.version, version)
+          }
         }
-      }
-    }), { numRuns: 500 })
+      }),
+      { numRuns: 500 },
+    )
   })
 })

@@ -15,11 +15,14 @@ for (const dialect of dialects) {
 
     it('agrees with the definition on 100 000 pairs', () => {
       let hits = 0
-      fc.assert(fc.property(someFilter(dialect), someTopic(dialect), (filter, topic) => {
-        const expected = naive(filter, topic, dialect)
-        assert.equal(matches(filter, topic, dialect), expected)
-        if (expected) hits++
-      }), { numRuns: 100_000 })
+      fc.assert(
+        fc.property(someFilter(dialect), someTopic(dialect), (filter, topic) => {
+          const expected = naive(filter, topic, dialect)
+          assert.equal(matches(filter, topic, dialect), expected)
+          if (expected) hits++
+        }),
+        { numRuns: 100_000 },
+      )
       assert.ok(hits > 1000, `matched only ${hits} times`)
     })
   })
@@ -43,10 +46,13 @@ for (const dialect of dialects) {
 for (const dialect of ['mqtt', 'nats', 'amqp'] as const) {
   describe(`captureParams in ${dialect}`, () => {
     it('takes as few levels as possible, leftmost first', () => {
-      fc.assert(fc.property(someFilter(dialect), someTopic(dialect), (filter, topic) => {
-        fc.pre(naive(filter, topic, dialect) && isWildcard(filter, dialect))
-        assert.deepEqual(captureParams(filter, topic, dialect), naiveParams(filter, topic, dialect))
-      }), { numRuns: 5000 })
+      fc.assert(
+        fc.property(someFilter(dialect), someTopic(dialect), (filter, topic) => {
+          fc.pre(naive(filter, topic, dialect) && isWildcard(filter, dialect))
+          assert.deepEqual(captureParams(filter, topic, dialect), naiveParams(filter, topic, dialect))
+        }),
+        { numRuns: 5000 },
+      )
     })
   })
 }
@@ -54,7 +60,11 @@ for (const dialect of ['mqtt', 'nats', 'amqp'] as const) {
 describe('matches', () => {
   it('ends on filters that make backtracking explode', () => {
     const topic = `${'a.'.repeat(127)}c`
-    for (const filter of [`#.${'a.'.repeat(40)}#.${'a.'.repeat(40)}#.b`, '#.a.#.a.#.b', `${'*.'.repeat(60)}#.*.#.${'*.'.repeat(60)}b`]) {
+    for (const filter of [
+      `#.${'a.'.repeat(40)}#.${'a.'.repeat(40)}#.b`,
+      '#.a.#.a.#.b',
+      `${'*.'.repeat(60)}#.*.#.${'*.'.repeat(60)}b`,
+    ]) {
       assert.equal(matches(filter, topic, 'amqp'), false)
     }
   })

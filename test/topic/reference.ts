@@ -123,14 +123,22 @@ export function naive(filter: string, topic: string, dialect: Dialect): boolean 
   if (dialect === 'mqtt' && topic.startsWith('$') && /^[+#]/.test(filter)) return false
   const match = (f: readonly string[], t: readonly string[]): boolean => {
     if (f.length === 0) return t.length === 0
-    if (f[0] === multi) return (dialect !== 'nats' && match(f.slice(1), t)) || (t.length > 0 && (match(f.slice(1), t.slice(1)) || match(f, t.slice(1))))
+    if (f[0] === multi)
+      return (
+        (dialect !== 'nats' && match(f.slice(1), t)) ||
+        (t.length > 0 && (match(f.slice(1), t.slice(1)) || match(f, t.slice(1))))
+      )
     return t.length > 0 && (f[0] === single || f[0] === t[0]) && match(f.slice(1), t.slice(1))
   }
   return match(filter.split(separator), topic.split(separator))
 }
 
 /** All ways in which the wildcards can stand for something, fewest levels first, leftmost first. */
-export function naiveParams(filter: string, topic: string, dialect: 'mqtt' | 'nats' | 'amqp'): readonly string[] | undefined {
+export function naiveParams(
+  filter: string,
+  topic: string,
+  dialect: 'mqtt' | 'nats' | 'amqp',
+): readonly string[] | undefined {
   const [separator, single, multi] = grammar[dialect]
   const match = (f: readonly string[], t: readonly string[]): readonly string[] | undefined => {
     const [level, ...rest] = f
@@ -150,21 +158,31 @@ const words = { mqtt: ['a', 'b', '', '$', 'ab'], nats: ['a', 'b', '$', 'ab'], am
 
 /** Topics from so small an alphabet that filters hit them often. */
 export function someTopic(dialect: Dialect): fc.Arbitrary<string> {
-  if (dialect === 'prefix' || dialect === 'exact') return fc.string({ unit: fc.constantFrom('a', '*', '/'), minLength: 1, maxLength: 5 })
+  if (dialect === 'prefix' || dialect === 'exact')
+    return fc.string({ unit: fc.constantFrom('a', '*', '/'), minLength: 1, maxLength: 5 })
   const level = fc.constantFrom(...words[dialect])
-  return fc.array(level, { minLength: 1, maxLength: 6 }).map((levels) => levels.join(grammar[dialect][0])).filter((topic) => topic !== '')
+  return fc
+    .array(level, { minLength: 1, maxLength: 6 })
+    .map((levels) => levels.join(grammar[dialect][0]))
+    .filter((topic) => topic !== '')
 }
 
 /** Filters that are legal, with wildcards in half of their levels. */
 export function someFilter(dialect: Dialect): fc.Arbitrary<string> {
   if (dialect === 'prefix' || dialect === 'exact') return someTopic(dialect)
   const [separator, single, multi] = grammar[dialect]
-  const level = fc.oneof(fc.constantFrom(...words[dialect]), fc.constantFrom(single, dialect === 'amqp' ? multi : single))
+  const level = fc.oneof(
+    fc.constantFrom(...words[dialect]),
+    fc.constantFrom(single, dialect === 'amqp' ? multi : single),
+  )
   const tail = fc.constantFrom<readonly string[]>([], [], [multi])
   return fc
     .tuple(fc.array(level, { maxLength: 5 }), tail)
     .map(([levels, last]) => [...levels, ...last])
-    .filter((levels) => levels.join('') !== '' && levels.filter((one) => one === multi).length <= (dialect === 'amqp' ? 3 : 1))
+    .filter(
+      (levels) =>
+        levels.join('') !== '' && levels.filter((one) => one === multi).length <= (dialect === 'amqp' ? 3 : 1),
+    )
     .map((levels) => levels.join(separator))
 }
 

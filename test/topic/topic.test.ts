@@ -48,9 +48,32 @@ const strangers: readonly (readonly [string, unknown])[] = [
 
 /** Legal topics in every dialect. */
 const odd: readonly string[] = [
-  '__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty', 'valueOf', '__defineGetter__', 'then',
-  ' ', '0', '-0', '1e3', '％', '%2F', '%00', '\u0001', '\u0085', '\r\n', '\uFEFF', '\u202E', '👩‍👩‍👧', 'e\u0301', '\uFFFF',
-  'a'.repeat(65_535), '😀'.repeat(16_383) + 'abc', '$share',
+  '__proto__',
+  'constructor',
+  'prototype',
+  'toString',
+  'hasOwnProperty',
+  'valueOf',
+  '__defineGetter__',
+  'then',
+  ' ',
+  '0',
+  '-0',
+  '1e3',
+  '％',
+  '%2F',
+  '%00',
+  '\u0001',
+  '\u0085',
+  '\r\n',
+  '\uFEFF',
+  '\u202E',
+  '👩‍👩‍👧',
+  'e\u0301',
+  '\uFFFF',
+  'a'.repeat(65_535),
+  `${'😀'.repeat(16_383)}abc`,
+  '$share',
 ]
 
 for (const dialect of dialects) {
@@ -63,7 +86,10 @@ for (const dialect of dialects) {
         ] as const) {
           const error = refusal(check)
           assert.deepEqual([error.code, error[kind], error.position], [code, text, position])
-          assert.match(error.message, new RegExp(`^Invalid ${kind} ".*" at ${position}: ${why}$|\\.\\.\\. at ${position}: ${why}$`))
+          assert.match(
+            error.message,
+            new RegExp(`^Invalid ${kind} ".*" at ${position}: ${why}$|\\.\\.\\. at ${position}: ${why}$`),
+          )
         }
       })
     }
@@ -102,19 +128,28 @@ for (const dialect of dialects) {
     })
 
     it('accept every generated topic and filter', () => {
-      fc.assert(fc.property(someTopic(dialect), someFilter(dialect), (topic, filter) => {
-        checkTopic(topic, dialect)
-        checkFilter(filter, dialect)
-      }), { numRuns: 2000 })
+      fc.assert(
+        fc.property(someTopic(dialect), someFilter(dialect), (topic, filter) => {
+          checkTopic(topic, dialect)
+          checkFilter(filter, dialect)
+        }),
+        { numRuns: 2000 },
+      )
     })
   })
 }
 
 describe('checkTopic', () => {
   for (const [dialect, topic, position] of [
-    ['mqtt', 'a/+', 2], ['mqtt', '#', 0], ['mqtt', 'a+b', 1], ['mqtt', 'a#', 1],
-    ['nats', 'a.*', 2], ['nats', '>', 0], ['nats', 'a>b', 1],
-    ['amqp', 'a.#', 2], ['amqp', 'a*', 1],
+    ['mqtt', 'a/+', 2],
+    ['mqtt', '#', 0],
+    ['mqtt', 'a+b', 1],
+    ['mqtt', 'a#', 1],
+    ['nats', 'a.*', 2],
+    ['nats', '>', 0],
+    ['nats', 'a>b', 1],
+    ['amqp', 'a.#', 2],
+    ['amqp', 'a*', 1],
   ] as const) {
     it(`refuses the wildcard in "${topic}" in ${dialect}`, () => {
       const error = refusal(() => checkTopic(topic, dialect))
@@ -124,13 +159,24 @@ describe('checkTopic', () => {
   }
 
   for (const [dialect, topic] of [
-    ['prefix', 'a*b*'], ['prefix', '+/#>'], ['exact', '*'], ['exact', '+/#'],
-    ['mqtt', 'a/*/>'], ['nats', 'a/+/#'], ['amqp', 'a+>'], ['mqtt', '//'], ['mqtt', '/'],
+    ['prefix', 'a*b*'],
+    ['prefix', '+/#>'],
+    ['exact', '*'],
+    ['exact', '+/#'],
+    ['mqtt', 'a/*/>'],
+    ['nats', 'a/+/#'],
+    ['amqp', 'a+>'],
+    ['mqtt', '//'],
+    ['mqtt', '/'],
   ] as const) {
     it(`takes "${topic}" for a plain topic in ${dialect}`, () => checkTopic(topic, dialect))
   }
 
-  for (const [dialect, separator] of [['mqtt', '/'], ['nats', '.'], ['amqp', '.']] as const) {
+  for (const [dialect, separator] of [
+    ['mqtt', '/'],
+    ['nats', '.'],
+    ['amqp', '.'],
+  ] as const) {
     it(`takes 128 levels and no more in ${dialect}`, () => {
       const levels = (count: number) => Array<string>(count).fill('a').join(separator)
       checkTopic(levels(128), dialect)
@@ -153,11 +199,21 @@ describe('checkTopic', () => {
 
 describe('isWildcard', () => {
   for (const [dialect, filter, expected] of [
-    ['mqtt', 'a/b', false], ['mqtt', 'a/+', true], ['mqtt', '#', true], ['mqtt', 'a/*', false],
-    ['nats', 'a.*.b', true], ['nats', 'a.>', true], ['nats', 'a.#', false],
-    ['amqp', '#.a', true], ['amqp', '*', true], ['amqp', 'a.>', false],
-    ['prefix', 'a*', true], ['prefix', 'a*b', false], ['prefix', '*', true],
-    ['exact', '*', false], ['exact', '#', false],
+    ['mqtt', 'a/b', false],
+    ['mqtt', 'a/+', true],
+    ['mqtt', '#', true],
+    ['mqtt', 'a/*', false],
+    ['nats', 'a.*.b', true],
+    ['nats', 'a.>', true],
+    ['nats', 'a.#', false],
+    ['amqp', '#.a', true],
+    ['amqp', '*', true],
+    ['amqp', 'a.>', false],
+    ['prefix', 'a*', true],
+    ['prefix', 'a*b', false],
+    ['prefix', '*', true],
+    ['exact', '*', false],
+    ['exact', '#', false],
   ] as const satisfies readonly (readonly [Dialect, string, boolean])[]) {
     it(`is ${expected} for "${filter}" in ${dialect}`, () => assert.equal(isWildcard(filter, dialect), expected))
   }

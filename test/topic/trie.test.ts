@@ -15,7 +15,10 @@ function naively(targets: readonly Target[], topic: string, dialect: Dialect): r
   return targets.filter(({ filter }) => naive(filter, topic, dialect))
 }
 
-function planted(filters: readonly string[], dialect: Dialect): { trie: TopicTrie<Target>; targets: readonly Target[] } {
+function planted(
+  filters: readonly string[],
+  dialect: Dialect,
+): { trie: TopicTrie<Target>; targets: readonly Target[] } {
   const trie = new TopicTrie<Target>(dialect)
   const targets = filters.map((filter) => ({ filter }))
   for (const target of targets) trie.add(target.filter, target)
@@ -38,7 +41,10 @@ for (const dialect of dialects) {
     }
 
     it('holds all filters of the rules at once', () => {
-      const { trie, targets } = planted(rows[dialect].map(([filter]) => filter), dialect)
+      const { trie, targets } = planted(
+        rows[dialect].map(([filter]) => filter),
+        dialect,
+      )
       for (const [, topic] of rows[dialect]) assert.deepEqual(trie.match(topic), naively(targets, topic, dialect))
       clear(trie, targets)
     })
@@ -47,14 +53,17 @@ for (const dialect of dialects) {
       let hits = 0
       const filters = fc.array(someFilter(dialect), { minLength: 20, maxLength: 20 })
       const topics = fc.array(someTopic(dialect), { minLength: 20, maxLength: 20 })
-      fc.assert(fc.property(filters, topics, (some, others) => {
-        const { trie, targets } = planted(some, dialect)
-        for (const topic of others) {
-          const expected = naively(targets, topic, dialect)
-          assert.deepEqual(trie.match(topic), expected)
-          hits += expected.length
-        }
-      }), { numRuns: 250 })
+      fc.assert(
+        fc.property(filters, topics, (some, others) => {
+          const { trie, targets } = planted(some, dialect)
+          for (const topic of others) {
+            const expected = naively(targets, topic, dialect)
+            assert.deepEqual(trie.match(topic), expected)
+            hits += expected.length
+          }
+        }),
+        { numRuns: 250 },
+      )
       assert.ok(hits > 500, `matched only ${hits} times`)
     })
 
@@ -63,23 +72,30 @@ for (const dialect of dialects) {
         someFilter(dialect).map((filter) => ({ filter })),
         fc.nat({ max: 1000 }),
       )
-      fc.assert(fc.property(fc.array(step, { maxLength: 100 }), fc.array(someTopic(dialect), { minLength: 5, maxLength: 5 }), (steps, topics) => {
-        const trie = new TopicTrie<Target>(dialect)
-        const held: Target[] = []
-        for (const one of steps) {
-          if (typeof one === 'object') {
-            held.push(one)
-            trie.add(one.filter, one)
-          } else if (held.length > 0) {
-            const [gone] = held.splice(one % held.length, 1)
-            assert.equal(trie.remove(gone!.filter, gone!), true)
-            assert.equal(trie.remove(gone!.filter, gone!), false)
-          }
-          assert.equal(trie.size, held.length)
-          for (const topic of topics) assert.deepEqual(trie.match(topic), naively(held, topic, dialect))
-        }
-        clear(trie, held)
-      }), { numRuns: 100 })
+      fc.assert(
+        fc.property(
+          fc.array(step, { maxLength: 100 }),
+          fc.array(someTopic(dialect), { minLength: 5, maxLength: 5 }),
+          (steps, topics) => {
+            const trie = new TopicTrie<Target>(dialect)
+            const held: Target[] = []
+            for (const one of steps) {
+              if (typeof one === 'object') {
+                held.push(one)
+                trie.add(one.filter, one)
+              } else if (held.length > 0) {
+                const [gone] = held.splice(one % held.length, 1)
+                assert.equal(trie.remove(gone!.filter, gone!), true)
+                assert.equal(trie.remove(gone!.filter, gone!), false)
+              }
+              assert.equal(trie.size, held.length)
+              for (const topic of topics) assert.deepEqual(trie.match(topic), naively(held, topic, dialect))
+            }
+            clear(trie, held)
+          },
+        ),
+        { numRuns: 100 },
+      )
     })
   })
 }
@@ -114,7 +130,13 @@ describe('TopicTrie', () => {
 
   it('keeps topics called like members of objects apart', () => {
     const { trie } = planted(['__proto__', 'constructor/+', 'toString/#'], 'mqtt')
-    for (const [topic, found] of [['__proto__', 1], ['constructor/a', 1], ['toString', 1], ['valueOf', 0], ['hasOwnProperty/a', 0]] as const) {
+    for (const [topic, found] of [
+      ['__proto__', 1],
+      ['constructor/a', 1],
+      ['toString', 1],
+      ['valueOf', 0],
+      ['hasOwnProperty/a', 0],
+    ] as const) {
       assert.equal(trie.match(topic).length, found)
     }
   })
@@ -144,7 +166,10 @@ describe('TopicTrie', () => {
   })
 
   it('lets go of what a crowd needed', () => {
-    const { trie, targets } = planted(Array.from({ length: 20_000 }, (_, i) => `a/${i}/${i % 7 === 0 ? '+' : i % 3}`), 'mqtt')
+    const { trie, targets } = planted(
+      Array.from({ length: 20_000 }, (_, i) => `a/${i}/${i % 7 === 0 ? '+' : i % 3}`),
+      'mqtt',
+    )
     assert.ok(trie.nodeCount > 20_000)
     clear(trie, targets)
   })
@@ -165,8 +190,13 @@ describe('TopicTrie', () => {
   })
 
   it('matches a topic among hostile filters of 10 000 shapes', () => {
-    const shapes = Array.from({ length: 10_000 }, (_, i) => [...i.toString(2).padStart(14, '0')].map((bit) => (bit === '1' ? '+' : 'a')))
-    const { trie, targets } = planted(shapes.map((levels) => [...levels, 'z'].join('/')), 'mqtt')
+    const shapes = Array.from({ length: 10_000 }, (_, i) =>
+      [...i.toString(2).padStart(14, '0')].map((bit) => (bit === '1' ? '+' : 'a')),
+    )
+    const { trie, targets } = planted(
+      shapes.map((levels) => [...levels, 'z'].join('/')),
+      'mqtt',
+    )
     assert.deepEqual(trie.match(`${'a/'.repeat(14)}y`), [])
     assert.deepEqual(trie.match(`${'a/'.repeat(14)}z`), targets)
     clear(trie, targets)
@@ -174,7 +204,10 @@ describe('TopicTrie', () => {
 
   it('matches the longest topic among wildcards that could explode', () => {
     const deep = (level: string, last: string) => `${`${level}.`.repeat(120)}${last}`
-    const { trie, targets } = planted([`#.${deep('*', '#')}`, `#.${'a.'.repeat(50)}#.${'a.'.repeat(50)}#.b`, '#.a.#.b.#', deep('*', 'b')], 'amqp')
-    assert.deepEqual(trie.match('a.'.repeat(127) + 'c'), [targets[0]])
+    const { trie, targets } = planted(
+      [`#.${deep('*', '#')}`, `#.${'a.'.repeat(50)}#.${'a.'.repeat(50)}#.b`, '#.a.#.b.#', deep('*', 'b')],
+      'amqp',
+    )
+    assert.deepEqual(trie.match(`${'a.'.repeat(127)}c`), [targets[0]])
   })
 })

@@ -1,7 +1,12 @@
 /** What the types promise about filters: what a handler is given, and which filters do not compile. */
 import { expectError, expectType } from 'tsd'
 import {
-  Broker, type CheckedFilter, type MatchedTopic, type Message, type MessageOf, type Subscription,
+  Broker,
+  type CheckedFilter,
+  type MatchedTopic,
+  type Message,
+  type MessageOf,
+  type Subscription,
 } from '../../dist/esm/index.js'
 
 interface Order {
@@ -16,7 +21,7 @@ interface Topics {
   'orders/created': Order
   'orders/cancelled': { id: string; reason: string }
   'users/created': User
-  'users': 'all'
+  users: 'all'
   '$internal/created': boolean
   [reading: `devices/${string}/temperature`]: number
 }
@@ -100,9 +105,7 @@ expectError(broker.subscribe('orders/#/created', () => undefined))
 expectError(broker.subscribe('orders/created+', () => undefined))
 expectError(broker.subscribe('orders#', () => undefined))
 expectType<'the filter #/a is invalid: # must be the last level'>(null! as CheckedFilter<Topics, '#/a'>)
-expectType<'the filter a/b+ is invalid: a wildcard must be a whole level'>(
-  null! as CheckedFilter<Topics, 'a/b+'>,
-)
+expectType<'the filter a/b+ is invalid: a wildcard must be a whole level'>(null! as CheckedFilter<Topics, 'a/b+'>)
 
 // Without a map: any filter, and data that nobody vouches for.
 new Broker().subscribe('orders/#', (message) => {
