@@ -295,8 +295,14 @@ function inOrder<T>(found: Entry<T>[]): readonly Entry<T>[] {
   return found
 }
 
+/** Each once: where two shapes happen to give a topic the same hash, both lead to all entries of it. */
 function targetsOf<T>(found: readonly Entry<T>[]): T[] {
   const targets = new Array<T>(found.length)
-  for (let i = 0; i < targets.length; i++) targets[i] = found[i]!.target
+  let count = 0
+  for (let i = 0; i < found.length; i++) {
+    const entry = found[i]!
+    if (i === 0 || entry !== found[i - 1]) targets[count++] = entry.target
+  }
+  if (count < targets.length) targets.length = count
   return targets
 }
