@@ -4,7 +4,7 @@
  *
  * Layer 1. Knows one pair at a time; `trie.ts` finds the filters worth laying.
  */
-import { rulesOf, type Dialect, type Rules } from './dialect.ts'
+import { type Dialect, type Rules, rulesOf } from './dialect.ts'
 import { isWildcard } from './topic.ts'
 
 const none: readonly string[] = Object.freeze([])

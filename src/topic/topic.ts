@@ -6,7 +6,7 @@
  * Layer 1. One pass over the text, which ends at the first fault.
  */
 import { BusbarError, quote } from '../errors.ts'
-import { rulesOf, type Dialect, type Rules } from './dialect.ts'
+import { type Dialect, type Rules, rulesOf } from './dialect.ts'
 
 const MAX_BYTES = 65_535
 const MAX_LEVELS = 128
@@ -68,7 +68,8 @@ function check(text: unknown, kind: Kind, rules: Rules): void {
       }
       if (unit === multi) {
         if (++multis > rules.multis) refuse(kind, text, i, 'too many multi-level wildcards')
-        if (rules.multis === 1 && i + 1 < text.length) refuse(kind, text, i, 'multi-level wildcard before the last level')
+        if (rules.multis === 1 && i + 1 < text.length)
+          refuse(kind, text, i, 'multi-level wildcard before the last level')
       }
     } else if (unit === 0) {
       refuse(kind, text, i, 'NUL')

@@ -18,7 +18,7 @@
  *
  * Layer 1.
  */
-import { rulesOf, type Dialect, type Rules } from './dialect.ts'
+import { type Dialect, type Rules, rulesOf } from './dialect.ts'
 import { matches } from './params.ts'
 import { Sieve } from './sieve.ts'
 

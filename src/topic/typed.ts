@@ -32,29 +32,27 @@ export type TopicOf<Topics> = keyof Topics & string
  * DataOf<Topics, 'orders/created'>         // Order
  * DataOf<Topics, 'devices/42/temperature'> // number
  */
-export type DataOf<Topics, Topic extends string, D extends Dialect = 'mqtt'> =
-  string extends keyof Topics
-    ? Topics[keyof Topics]
-    : Topic extends keyof Topics
-      ? IsKey<Topics, Topic> extends true
-        ? Topics[Topic]
-        : AllOf<Topics, FittingTemplate<TemplateTopic<Topics>, Topic, D>>
-      : never
+export type DataOf<Topics, Topic extends string, D extends Dialect = 'mqtt'> = string extends keyof Topics
+  ? Topics[keyof Topics]
+  : Topic extends keyof Topics
+    ? IsKey<Topics, Topic> extends true
+      ? Topics[Topic]
+      : AllOf<Topics, FittingTemplate<TemplateTopic<Topics>, Topic, D>>
+    : never
 
 /** What `publish` takes: the topic itself or, where it only looks like one of the map, a sentence that says why not. */
-export type CheckedTopic<Topics, Topic extends string, D extends Dialect = 'mqtt'> =
-  string extends keyof Topics
+export type CheckedTopic<Topics, Topic extends string, D extends Dialect = 'mqtt'> = string extends keyof Topics
+  ? Topic
+  : // Inference and editors ask about all topics at once, and those are all right.
+    [TopicOf<Topics>] extends [Topic]
     ? Topic
-    : // Inference and editors ask about all topics at once, and those are all right.
-      [TopicOf<Topics>] extends [Topic]
+    : Topic extends LiteralTopic<Topics>
       ? Topic
-      : Topic extends LiteralTopic<Topics>
-        ? Topic
-        : [TopicFault<Topic, D>] extends [never]
-          ? [FittingTemplate<TemplateTopic<Topics>, Topic, D>] extends [never]
-            ? `no topic of this broker is ${Topic}`
-            : Topic
-          : `the topic ${Topic} is invalid: ${TopicFault<Topic, D>}`
+      : [TopicFault<Topic, D>] extends [never]
+        ? [FittingTemplate<TemplateTopic<Topics>, Topic, D>] extends [never]
+          ? `no topic of this broker is ${Topic}`
+          : Topic
+        : `the topic ${Topic} is invalid: ${TopicFault<Topic, D>}`
 
 /**
  * What `subscribe` takes: the filter itself or, where it breaks the grammar of
@@ -118,18 +116,26 @@ type LiteralTopic<Topics> = Topics extends unknown
 type TemplateTopic<Topics> = Exclude<TopicOf<Topics>, LiteralTopic<Topics>>
 
 /** Whether only run time can tell: the map takes any topic, or the filter is any text. */
-type IsOpen<Topics, Filter extends string> =
-  string extends keyof Topics ? true : [string] extends [Filter] ? true : false
+type IsOpen<Topics, Filter extends string> = string extends keyof Topics
+  ? true
+  : [string] extends [Filter]
+    ? true
+    : false
 
 /** Whether the text is a key of the map, or a narrower template than one. */
-type IsKey<Topics, Text extends string> = Text extends TopicOf<Topics>
-  ? HasHole<Text> extends true ? true : Text extends LiteralTopic<Topics> ? true : false
-  : false
+type IsKey<Topics, Text extends string> =
+  Text extends TopicOf<Topics>
+    ? HasHole<Text> extends true
+      ? true
+      : Text extends LiteralTopic<Topics>
+        ? true
+        : false
+    : false
 
 /** The data of all the keys at once: their intersection. */
-type AllOf<Topics, Key> = (
-  Key extends keyof Topics ? (data: { all: Topics[Key] }) => void : never
-) extends (data: infer Data extends { all: unknown }) => void
+type AllOf<Topics, Key> = (Key extends keyof Topics ? (data: { all: Topics[Key] }) => void : never) extends (
+  data: infer Data extends { all: unknown },
+) => void
   ? Data['all']
   : never
 
@@ -151,23 +157,26 @@ type MultiLevel<D extends Dialect> = D extends 'nats' ? '>' : '#'
 type Wildcard<D extends Dialect> = SingleLevel<D> | MultiLevel<D>
 
 /** `'a/b'` as `['a', 'b']`; one level in the dialects without levels. */
-type Levels<Text extends string, D extends Dialect> = D extends LevelDialect
-  ? Split<Text, Separator<D>>
-  : [Text]
+type Levels<Text extends string, D extends Dialect> = D extends LevelDialect ? Split<Text, Separator<D>> : [Text]
 
-type Split<Text extends string, S extends string, Done extends string[] = []> =
-  Text extends `${infer Level}${S}${infer Rest}`
-    ? Split<Rest, S, [...Done, Level]>
-    : [...Done, Text]
+type Split<
+  Text extends string,
+  S extends string,
+  Done extends string[] = [],
+> = Text extends `${infer Level}${S}${infer Rest}` ? Split<Rest, S, [...Done, Level]> : [...Done, Text]
 
 /** Whether a filter stands for one topic only. */
 type IsFixed<Filter extends string, D extends Dialect> =
   HasHole<Filter> extends true
     ? false
     : D extends LevelDialect
-      ? Filter extends `${string}${Wildcard<D>}${string}` ? false : true
+      ? Filter extends `${string}${Wildcard<D>}${string}`
+        ? false
+        : true
       : D extends 'prefix'
-        ? Filter extends `${string}*` ? false : true
+        ? Filter extends `${string}*`
+          ? false
+          : true
         : true
 
 // Grammar
@@ -194,7 +203,9 @@ type LevelFault<Level extends string, D extends Dialect> =
 
 type EmptyLevel<Level extends string, D extends Dialect> = D extends 'mqtt'
   ? never
-  : Level extends '' ? 'empty level' : never
+  : Level extends ''
+    ? 'empty level'
+    : never
 
 type MultiLevelFault<Filter extends string, D extends Dialect> = D extends 'amqp'
   ? Filter extends `${string}#${string}#${string}#${string}#${string}`
@@ -213,90 +224,125 @@ type MatchedKey<Topics, Filter extends string, D extends Dialect> = D extends Le
 
 /** MQTT 5.0, 4.7.2: a filter that begins with a wildcard does not match topics that begin with `$`. */
 type Hidden<Filter extends string, D extends Dialect> = D extends 'mqtt'
-  ? Filter extends `${Wildcard<D>}${string}` ? `$${string}` : never
+  ? Filter extends `${Wildcard<D>}${string}`
+    ? `$${string}`
+    : never
   : never
 
 /** Template keys are walked level by level, and so is everything where the filter has no shape. */
-type MatchedByLevels<Topics, Filter extends string, D extends LevelDialect> =
-  Filter extends `${string}#${string}#${string}`
-    ? Walked<TopicOf<Topics>, Levels<Filter, D>, D>
-    :
-        | Shaped<LiteralTopic<Topics>, Shape<Levels<Filter, D>, D>, Separator<D>>
-        | Walked<TemplateTopic<Topics>, Levels<Filter, D>, D>
+type MatchedByLevels<
+  Topics,
+  Filter extends string,
+  D extends LevelDialect,
+> = Filter extends `${string}#${string}#${string}`
+  ? Walked<TopicOf<Topics>, Levels<Filter, D>, D>
+  :
+      | Shaped<LiteralTopic<Topics>, Shape<Levels<Filter, D>, D>, Separator<D>>
+      | Walked<TemplateTopic<Topics>, Levels<Filter, D>, D>
 
 /** The literal keys whose levels have that shape: one question for the compiler each, which keeps large maps fast. */
-type Shaped<Key, Levels, S extends string> = Key extends string
-  ? Split<Key, S> extends Levels ? Key : never
-  : never
+type Shaped<Key, Levels, S extends string> = Key extends string ? (Split<Key, S> extends Levels ? Key : never) : never
 
 /** A filter as the type of the levels it matches: `a/+/#` as `['a', string, ...string[]]`. */
-type Shape<Filter extends string[], D extends Dialect, Done extends string[] = []> =
-  Filter extends [infer Level extends string, ...infer Others extends string[]]
-    ? Shape<Others, D, [...Done, ...LevelShape<Level, D>]>
-    : Done
+type Shape<Filter extends string[], D extends Dialect, Done extends string[] = []> = Filter extends [
+  infer Level extends string,
+  ...infer Others extends string[],
+]
+  ? Shape<Others, D, [...Done, ...LevelShape<Level, D>]>
+  : Done
 
-type LevelShape<Level extends string, D extends Dialect> = Level extends SingleLevel<D>
-  ? [string]
-  : Level extends MultiLevel<D>
-    ? D extends 'nats' ? [string, ...string[]] : string[]
-    : [Level]
+type LevelShape<Level extends string, D extends Dialect> =
+  Level extends SingleLevel<D>
+    ? [string]
+    : Level extends MultiLevel<D>
+      ? D extends 'nats'
+        ? [string, ...string[]]
+        : string[]
+      : [Level]
 
 type Walked<Key, Filter extends string[], D extends LevelDialect> = Key extends string
-  ? Matches<Split<Key, Separator<D>>, Filter, D> extends true ? Key : never
+  ? Matches<Split<Key, Separator<D>>, Filter, D> extends true
+    ? Key
+    : never
   : never
 
 type MatchedByText<Key, Filter extends string, D extends Dialect> = Key extends string
   ? D extends 'prefix'
     ? Filter extends `${infer Prefix}*`
-      ? Begins<Key, Prefix> extends true ? Key : never
-      : Meets<Key, Filter> extends true ? Key : never
-    : Meets<Key, Filter> extends true ? Key : never
+      ? Begins<Key, Prefix> extends true
+        ? Key
+        : never
+      : Meets<Key, Filter> extends true
+        ? Key
+        : never
+    : Meets<Key, Filter> extends true
+      ? Key
+      : never
   : never
 
 /** Whether some topic of the key is matched by the filter. */
-type Matches<Key extends string[], Filter extends string[], D extends Dialect> =
-  Filter extends [infer Level extends string, ...infer Others extends string[]]
-    ? Level extends MultiLevel<D>
-      ? MatchesMany<Key, Filter, Others, D>
-      : Key extends [infer KeyLevel extends string, ...infer KeyOthers extends string[]]
-        ? Level extends SingleLevel<D>
+type Matches<Key extends string[], Filter extends string[], D extends Dialect> = Filter extends [
+  infer Level extends string,
+  ...infer Others extends string[],
+]
+  ? Level extends MultiLevel<D>
+    ? MatchesMany<Key, Filter, Others, D>
+    : Key extends [infer KeyLevel extends string, ...infer KeyOthers extends string[]]
+      ? Level extends SingleLevel<D>
+        ? Matches<KeyOthers, Others, D>
+        : Meets<KeyLevel, Level> extends true
           ? Matches<KeyOthers, Others, D>
-          : Meets<KeyLevel, Level> extends true
-            ? Matches<KeyOthers, Others, D>
-            : false
-        : false
-    : Key extends [] ? true : false
+          : false
+      : false
+  : Key extends []
+    ? true
+    : false
 
 /** The filter begins with a multi-level wildcard: it ends here, takes one more level, or is last and takes all. */
-type MatchesMany<Key extends string[], Filter extends string[], Others extends string[], D extends Dialect> =
-  Others extends []
-    ? D extends 'nats' ? (Key extends [] ? false : true) : true
-    : Matches<Key, Others, D> extends true
-      ? true
-      : Key extends [string, ...infer KeyOthers extends string[]]
-        ? Matches<KeyOthers, Filter, D>
-        : false
+type MatchesMany<
+  Key extends string[],
+  Filter extends string[],
+  Others extends string[],
+  D extends Dialect,
+> = Others extends []
+  ? D extends 'nats'
+    ? Key extends []
+      ? false
+      : true
+    : true
+  : Matches<Key, Others, D> extends true
+    ? true
+    : Key extends [string, ...infer KeyOthers extends string[]]
+      ? Matches<KeyOthers, Filter, D>
+      : false
 
 /** Whether two texts can be equal. Of two templates it says yes when it cannot tell. */
 type Meets<Key extends string, Text extends string> = Key extends Text
   ? true
   : Text extends Key
     ? true
-    : HasHole<Key> extends true ? HasHole<Text> : false
+    : HasHole<Key> extends true
+      ? HasHole<Text>
+      : false
 
 /** Whether some topic of the key is longer than the prefix and begins with it. */
 type Begins<Key extends string, Prefix extends string> = Key extends Prefix
   ? HasHole<Key>
   : Key extends `${Prefix}${string}`
     ? true
-    : HasHole<Key> extends true ? MayBegin<Key, Prefix> : false
+    : HasHole<Key> extends true
+      ? MayBegin<Key, Prefix>
+      : false
 
 /** `Begins` for template keys: compares characters up to the first hole. */
-type MayBegin<Key extends string, Prefix extends string> =
-  Prefix extends `${infer First}${infer Rest}`
-    ? Key extends `${infer KeyFirst}${infer KeyRest}`
-      ? HasHole<KeyFirst> extends true
-        ? true
-        : KeyFirst extends First ? MayBegin<KeyRest, Rest> : HasHole<First>
-      : Key extends '' ? false : true
-    : true
+type MayBegin<Key extends string, Prefix extends string> = Prefix extends `${infer First}${infer Rest}`
+  ? Key extends `${infer KeyFirst}${infer KeyRest}`
+    ? HasHole<KeyFirst> extends true
+      ? true
+      : KeyFirst extends First
+        ? MayBegin<KeyRest, Rest>
+        : HasHole<First>
+    : Key extends ''
+      ? false
+      : true
+  : true
