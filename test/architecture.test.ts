@@ -14,8 +14,8 @@ const layers: readonly (readonly string[])[] = [
   ['checks.ts', 'stats.ts', 'time/clock.ts', 'topic/cache.ts', 'topic/dialect.ts', 'topic/sieve.ts'],
   ['delivery/redelivery.ts', 'delivery/ring.ts', 'delivery/turn.ts', 'delivery/workload.ts'],
   // Events, topics, time.
-  ['event/cloudevent.ts', 'event/isolation.ts', 'time/deadlines.ts', 'topic/topic.ts', 'topic/typed.ts'],
-  ['event/json.ts', 'topic/params.ts', 'delivery/message.ts', 'observer.ts'],
+  ['event/cloudevent.ts', 'event/isolation.ts', 'time/deadlines.ts', 'topic/topic.ts', 'topic/typed-grammar.ts'],
+  ['event/json.ts', 'topic/params.ts', 'topic/typed.ts', 'delivery/message.ts', 'observer.ts'],
   ['event/http.ts', 'event/envelope.ts', 'topic/trie.ts'],
   // One subscription's work.
   ['event/dead-letter.ts', 'history.ts', 'subscription.ts', 'delivery/entry.ts'],

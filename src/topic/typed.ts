@@ -9,9 +9,22 @@
  * template key both fit a topic, the literal key decides; a filter with
  * wildcards answers for both with the template key.
  *
- * Layer 1. The rules are those of the dialects, see `dialect.ts`.
+ * Layer 3. The rules are those of the dialects, see `dialect.ts`.
  */
 import type { Dialect } from './dialect.ts'
+import type {
+  FilterFault,
+  HasHole,
+  IsFixed,
+  LevelDialect,
+  Levels,
+  MultiLevel,
+  Separator,
+  SingleLevel,
+  Split,
+  TopicFault,
+  Wildcard,
+} from './typed-grammar.ts'
 
 /** The map of a broker that was given none: any topic, and data that nobody vouches for. */
 export interface AnyTopics {
@@ -103,9 +116,6 @@ export type BrokerArguments<Options, D extends Dialect> = 'mqtt' extends D
 
 // Literals and templates
 
-/** Whether a text is a template with holes: only then does a map with it as key accept `{}`. */
-type HasHole<Text extends string> = {} extends { [Key in Text]: 1 } ? true : false
-
 // Mapped over the map, not over `keyof`: there a template swallows the literals that fit it.
 // The conditional changes nothing, but compilers remember its answer; that of a bare `keyof` they work out anew.
 type LiteralTopic<Topics> = Topics extends unknown
@@ -147,73 +157,6 @@ type FittingTemplate<Key, Topic extends string, D extends Dialect> = Key extends
       : never
     : never
   : never
-
-// Dialects
-
-type LevelDialect = 'mqtt' | 'nats' | 'amqp'
-type Separator<D extends Dialect> = D extends 'mqtt' ? '/' : '.'
-type SingleLevel<D extends Dialect> = D extends 'mqtt' ? '+' : '*'
-type MultiLevel<D extends Dialect> = D extends 'nats' ? '>' : '#'
-type Wildcard<D extends Dialect> = SingleLevel<D> | MultiLevel<D>
-
-/** `'a/b'` as `['a', 'b']`; one level in the dialects without levels. */
-type Levels<Text extends string, D extends Dialect> = D extends LevelDialect ? Split<Text, Separator<D>> : [Text]
-
-type Split<
-  Text extends string,
-  S extends string,
-  Done extends string[] = [],
-> = Text extends `${infer Level}${S}${infer Rest}` ? Split<Rest, S, [...Done, Level]> : [...Done, Text]
-
-/** Whether a filter stands for one topic only. */
-type IsFixed<Filter extends string, D extends Dialect> =
-  HasHole<Filter> extends true
-    ? false
-    : D extends LevelDialect
-      ? Filter extends `${string}${Wildcard<D>}${string}`
-        ? false
-        : true
-      : D extends 'prefix'
-        ? Filter extends `${string}*`
-          ? false
-          : true
-        : true
-
-// Grammar
-
-/** What is wrong with a topic that fits a template key; never when nothing is. */
-type TopicFault<Topic extends string, D extends Dialect> = D extends LevelDialect
-  ? Topic extends `${string}${Wildcard<D>}${string}`
-    ? 'wildcards are for filters'
-    : EmptyLevel<Levels<Topic, D>[number], D>
-  : never
-
-/** What is wrong with a filter; never when nothing is. */
-type FilterFault<Filter extends string, D extends Dialect> = D extends LevelDialect
-  ? MultiLevelFault<Filter, D> | LevelFault<Levels<Filter, D>[number], D>
-  : never
-
-type LevelFault<Level extends string, D extends Dialect> =
-  | EmptyLevel<Level, D>
-  | (Level extends Wildcard<D>
-      ? never
-      : Level extends `${string}${Wildcard<D>}${string}`
-        ? `a wildcard must be a whole level`
-        : never)
-
-type EmptyLevel<Level extends string, D extends Dialect> = D extends 'mqtt'
-  ? never
-  : Level extends ''
-    ? 'empty level'
-    : never
-
-type MultiLevelFault<Filter extends string, D extends Dialect> = D extends 'amqp'
-  ? Filter extends `${string}#${string}#${string}#${string}#${string}`
-    ? 'more than three #'
-    : never
-  : Filter extends `${string}${MultiLevel<D>}${Separator<D>}${string}`
-    ? `${MultiLevel<D>} must be the last level`
-    : never
 
 // Matching
 

@@ -340,7 +340,7 @@ export abstract class World {
       queue.ackOldest(member, this.clock.now())
       if (member.isOpen && queue.state !== 'over') member.wanting++
     })
-    real[Symbol.asyncIterator]()
+    void real[Symbol.asyncIterator]()
       .next()
       .then((result) =>
         this.guard(() => {
