@@ -2,34 +2,23 @@
  * Publishing: an event is checked, stamped and offered to every queue that it
  * matches, or to none of them.
  *
- * Layer 10.
+ * Layer 15.
  */
 import { refuseOption } from './checks.ts'
 import type { Direct } from './delivery/direct.ts'
 import type { Entry } from './delivery/entry.ts'
 import type { MessageQueue } from './delivery/queue.ts'
 import type { GivenUp } from './delivery/rules.ts'
-import type { Dispatcher } from './dispatcher.ts'
 import { BusbarError, quote } from './errors.ts'
 import { checkAttributes, checkExtensions, parseTime } from './event/cloudevent.ts'
 import { deadLetterOf } from './event/dead-letter.ts'
-import { Envelope, type Extras, type Origin, type Stamp } from './event/envelope.ts'
+import { Envelope, type Extras, extrasOf, type Origin, type Stamp } from './event/envelope.ts'
 import type { Isolator } from './event/isolation.ts'
-import type { History } from './history.ts'
 import type { Hub } from './hub.ts'
 import type { Waiter } from './line.ts'
 import { checkPublish, type PublishOptions } from './options.ts'
-import type { Route, Router } from './router.ts'
-import type { Clock } from './time/clock.ts'
-
-/** What publishing needs of its broker. */
-export interface AcceptanceParts {
-  readonly hub: Hub
-  readonly router: Router
-  readonly origin: Origin
-  readonly store: Isolator['store']
-  readonly history: History | undefined
-}
+import { handled } from './promises.ts'
+import type { Route } from './router.ts'
 
 /** The last moment that a date can stand for. */
 const LAST_DATE_MS = 8.64e15
@@ -44,36 +33,28 @@ export class Acceptance {
   /** Why nothing is accepted any more. */
   closed: BusbarError | undefined
   readonly #hub: Hub
-  readonly #router: Router
   readonly #store: Isolator['store']
-  readonly #history: History | undefined
-  readonly #dispatcher: Dispatcher
-  readonly #clock: Clock
   /** Whether an event needs nothing but its handlers, if there are no queues. */
   readonly #isPlain: boolean
   #serial = 0
   /** Of the latest event; shared by those of the same millisecond. */
   #stamp: Stamp
 
-  constructor({ hub, router, origin, store, history }: AcceptanceParts) {
+  constructor(hub: Hub, origin: Origin, store: Isolator['store']) {
     this.#hub = hub
-    this.#router = router
     this.#stamp = { origin, wall: Number.NaN, text: undefined }
     this.#store = store
-    this.#history = history
-    this.#dispatcher = hub.dispatcher
-    this.#clock = hub.clock
-    this.#isPlain = history === undefined && !hub.observed && store === undefined
+    this.#isPlain = hub.history === undefined && !hub.observed && store === undefined
   }
 
   /** See `Broker.publish`. Small, so that the engine can inline the whole way to a `qos: 0` handler. */
   publish(topic: string, data: unknown, options: PublishOptions | undefined): Promise<void> {
     try {
       if (this.closed !== undefined) throw this.closed
-      const route = this.#router.find(topic)
+      const route = this.#hub.router.find(topic)
       if (options !== undefined || !this.#isPlain || !route.isDirect) return this.#publish(topic, data, options, route)
       this.published++
-      this.#dispatcher.dispatch(new Envelope(topic, data, undefined, ++this.#serial, this.#now()), route.directs)
+      this.#hub.dispatcher.dispatch(new Envelope(topic, data, undefined, ++this.#serial, this.#now()), route.directs)
       return resolved
     } catch (error) {
       return this.#refuse(error, topic)
@@ -82,7 +63,7 @@ export class Acceptance {
 
   #publish(topic: string, data: unknown, options: PublishOptions | undefined, route: Route): Promise<void> {
     const checked = options && checkPublish(options)
-    const extras = checked === undefined ? this.#noExtras() : this.#readExtras(checked)
+    const extras = checked === undefined ? this.#hub.history && extrasOf({}, {}) : this.#readExtras(checked)
     const event = new Envelope(
       topic,
       this.#store === undefined ? data : this.#store(data),
@@ -105,20 +86,9 @@ export class Acceptance {
       deliveries: entry.deliveryCount,
       error,
     })
-    const event = new Envelope(topic, entry.event.content, extras, ++this.#serial, this.#now())
-    const route = this.#router.find(topic)
-    this.#commit(event, route, this.#wanted(route, event), true)
-  }
-
-  /** Whether a `where` lets the event through; one that throws does not. */
-  accepts({ where, filter }: Pick<Direct, 'where' | 'filter'>, event: Envelope): boolean {
-    if (where === undefined) return true
-    try {
-      return Boolean(where(event.event))
-    } catch (error) {
-      this.#hub.report(error, { kind: 'where', topic: event.topic, filter, event: event.event })
-      return false
-    }
+    const event = new Envelope(topic, entry.event.data, extras, ++this.#serial, this.#now())
+    const route = this.#hub.router.find(topic)
+    this.#commit(event, route, this.#wanted(route.queues, route, event), true)
   }
 
   /**
@@ -128,17 +98,14 @@ export class Acceptance {
    * @throws {BusbarError} `ERR_QUEUE_FULL`
    */
   #enter(event: Envelope, route: Route, head: MessageQueue | undefined): MessageQueue | undefined {
-    const queues = this.#wanted(route, event)
+    const queues = this.#wanted(route.queues, route, event)
     let full: MessageQueue | undefined
     for (const queue of queues) {
       if (!queue.isFull || (queue === head && queue.hasRoom)) continue
+      const { filter } = queue
       const { overflow } = queue.rules
       if (overflow === 'reject') {
-        const { topic } = event
-        throw new BusbarError('ERR_QUEUE_FULL', `The queue of ${quote(queue.filter)} is full`, {
-          topic,
-          filter: queue.filter,
-        })
+        throw new BusbarError('ERR_QUEUE_FULL', `The queue of ${quote(filter)} is full`, { topic: event.topic, filter })
       }
       if (overflow === 'wait') full ??= queue
     }
@@ -146,10 +113,12 @@ export class Acceptance {
     return full
   }
 
-  #wanted({ queues, isSelective }: Route, event: Envelope): readonly MessageQueue[] {
-    return isSelective
-      ? queues.filter(({ rules: { where }, filter }) => this.accepts({ where, filter }, event))
-      : queues
+  #wanted<T extends MessageQueue | Direct>(
+    targets: readonly T[],
+    { isSelective }: Route,
+    event: Envelope,
+  ): readonly T[] {
+    return isSelective ? targets.filter((target) => this.#hub.accepts(target, event)) : targets
   }
 
   /** The moment of acceptance. @param isForced whether queues take it beyond their capacity */
@@ -157,30 +126,29 @@ export class Acceptance {
     this.published++
     const { extras } = event
     if (extras !== undefined) this.#settleTimes(event, extras)
-    for (const queue of queues) if (!queue.isRetired) admit(queue, event, isForced)
+    for (const queue of queues) if (!queue.isRetired) queue.offer(event, isForced)
     if (this.#hub.observed) this.#hub.tell('published', NOBODY, event, { deliveryCount: 0 })
-    if (route.directs.length > 0) this.#direct(event, route)
+    if (route.directs.length > 0) this.#direct(event, this.#wanted(route.directs, route, event))
   }
 
   #settleTimes(event: Envelope, extras: Extras): void {
-    const now = this.#hub.now()
+    const now = this.#hub.clock.now()
     const { ttlMs, delayMs, attributes } = extras
     const expiry = attributes.expirytime
     if (ttlMs !== undefined) extras.expiresAt = now + ttlMs
     // An absolute time is made relative once, so that a jump of the wall clock changes nothing later.
     else if (expiry !== undefined) extras.expiresAt = now + (parseTime(String(expiry)) ?? Infinity) - event.stamp.wall
     if (delayMs !== undefined && delayMs > 0) extras.dueAt = now + delayMs
-    extras.sequence = this.#history?.record(event)
+    extras.sequence = this.#hub.history?.record(event)
   }
 
   /** `qos: 0`: called now, or kept until the event is due. */
-  #direct(event: Envelope, route: Route): void {
-    const targets = route.isSelective ? route.directs.filter((direct) => this.accepts(direct, event)) : route.directs
+  #direct(event: Envelope, targets: readonly Direct[]): void {
     const dueAt = event.extras?.dueAt
-    // What has expired already is offered too: it has matched, and its end has a name.
-    const isLater = dueAt !== undefined || (event.expiresAt !== undefined && event.isExpired(this.#hub.now()))
-    if (!isLater) this.#dispatcher.fanOut(event, targets)
-    else for (const target of targets) this.#hub.laterOf(target).offer(event, dueAt)
+    if (event.expiresAt !== undefined && event.isExpired(this.#hub.clock.now())) {
+      for (const target of targets) target.refuse(event, 'expired')
+    } else if (dueAt === undefined) this.#hub.dispatcher.fanOut(event, targets)
+    else for (const target of targets) target.delay(event, dueAt)
   }
 
   #wait(event: Envelope, full: MessageQueue, signal: AbortSignal | undefined): Promise<void> {
@@ -199,7 +167,7 @@ export class Acceptance {
         const enter = (head: MessageQueue): MessageQueue | undefined => {
           try {
             event.restamp(++this.#serial, this.#now())
-            const next = this.#enter(event, this.#router.find(event.topic), head)
+            const next = this.#enter(event, this.#hub.router.find(event.topic), head)
             if (next !== undefined) return next
             signal?.removeEventListener('abort', abort)
             resolve()
@@ -226,7 +194,7 @@ export class Acceptance {
   }
 
   #now(): Stamp {
-    const wall = this.#clock.wallTime()
+    const wall = this.#hub.clock.wallTime()
     return wall === this.#stamp.wall ? this.#stamp : this.#renew(wall)
   }
 
@@ -235,37 +203,13 @@ export class Acceptance {
     return this.#stamp
   }
 
-  #noExtras(): Extras | undefined {
-    return this.#history === undefined ? undefined : extrasOf({}, {})
-  }
-
   #readExtras(checked: PublishOptions): Extras {
     const { extensions, ttlMs = 0 } = checked
     const attributes = { ...checkAttributes(checked), ...(extensions !== undefined && checkExtensions(extensions)) }
     if (this.#hub.clock.wallTime() + ttlMs > LAST_DATE_MS) refuseOption('ttlMs', 'it ends after the last date there is')
-    return extrasOf(checked, attributes)
+    return extrasOf(attributes, checked)
   }
 }
 
 /** Whom the observation of a publish concerns. */
 const NOBODY = { filter: undefined }
-
-function extrasOf({ key, ttlMs, delayMs }: PublishOptions, attributes: Extras['attributes']): Extras {
-  return { attributes, key, ttlMs, delayMs, expiresAt: undefined, dueAt: undefined, sequence: undefined, hops: 0 }
-}
-
-/** One event into one queue that it matches. */
-export function admit(queue: MessageQueue, event: Envelope, isForced: boolean): void {
-  const { capacity, overflow } = queue.rules
-  const dueAt = event.extras?.dueAt
-  const mayDrop = overflow === 'dropOldest' || overflow === 'dropNewest'
-  if (isForced || !mayDrop || queue.size < capacity) queue.offer(event, dueAt)
-  else if (overflow === 'dropOldest') queue.offerInsteadOfOldest(event, dueAt)
-  else queue.overflow(event)
-}
-
-/** A promise that may be left alone: its rejection is counted, and never becomes unhandled. */
-function handled<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => {})
-  return promise
-}

@@ -3,17 +3,17 @@
  * The broker, as its users hold it: publish, subscribe, close. Types are
  * checked here; what happens is in the rooms below.
  *
- * Layer 12.
+ * Layer 16.
  */
 import { Acceptance } from './acceptance.ts'
 import type { Handler, Message } from './delivery/message.ts'
 import { BusbarError } from './errors.ts'
 import { checkAttribute } from './event/cloudevent.ts'
 import { isolatorFor } from './event/isolation.ts'
-import { History } from './history.ts'
 import { Hub } from './hub.ts'
 import {
   type BrokerOptions,
+  type BrokerSettings,
   checkBroker,
   checkClose,
   checkOnce,
@@ -21,11 +21,11 @@ import {
   type PublishOptions,
   type SubscribeOptions,
 } from './options.ts'
+import { handled } from './promises.ts'
 import { Registry } from './registry.ts'
-import { Router } from './router.ts'
 import { type BrokerStats, type CloseReport, endsSince } from './stats.ts'
 import type { Subscription } from './subscription.ts'
-import { type Clock, SystemClock } from './time/clock.ts'
+import { SystemClock } from './time/clock.ts'
 import type { Dialect } from './topic/dialect.ts'
 import type {
   AnyTopics,
@@ -71,30 +71,27 @@ export class Broker<in out Topics extends object = AnyTopics, in out D extends D
   readonly #hub: Hub
   readonly #acceptance: Acceptance
   readonly #registry: Registry
-  /** Aborts when the broker has closed. */
-  readonly #controller = new AbortController()
   readonly #detach: (() => void) | undefined
   #closing: Promise<CloseReport> | undefined
 
   /** @throws {BusbarError} `ERR_OPTION_INVALID`; `ERR_EVENT_INVALID` for a `source` that is no URI-reference */
   constructor(...[options = {}]: BrokerArguments<BrokerOptions, D>) {
-    const { dialect = 'mqtt', source = 'busbar', isolation = 'shared', history: past, ...rest } = checkBroker(options)
-    const clock: Clock = rest.clock ?? new SystemClock()
-    const { random = Math.random, observer, onError = console.error, defaults = {} } = rest
+    const settings: BrokerSettings = {
+      ...DEFAULTS,
+      clock: new SystemClock(),
+      random: Math.random,
+      ...checkBroker(options),
+    }
+    const { source, isolation, random, clock } = settings
     checkAttribute('source', source)
     const { store, load } = isolatorFor(isolation)
-    const { signal } = this.#controller
-    const origin = { source, idPrefix: randomPrefix(random), load, recipient: undefined, signal }
-    const history = past === undefined ? undefined : new History(past.size)
-    const router = new Router(dialect)
-    const hub = new Hub({ clock, random, observer, onError, deadLetter: (...facts) => acceptance.deadLetter(...facts) })
-    const acceptance = new Acceptance({ hub, router, origin, store, history })
-    const registry = new Registry({ dialect, defaults, hub, router, acceptance, history })
+    const hub = new Hub(settings, (...facts) => acceptance.deadLetter(...facts))
+    const acceptance = new Acceptance(hub, { source, idPrefix: randomPrefix(random), load }, store)
+    const registry = new Registry(hub, settings.defaults)
     this.#hub = hub
     this.#acceptance = acceptance
     this.#registry = registry
-    const { workload } = hub
-    this.#detach = clock.attach?.({ workload, describe: () => registry.describe() })
+    this.#detach = clock.attach?.({ workload: hub.workload, describe: () => registry.describe() })
   }
 
   /**
@@ -141,9 +138,7 @@ export class Broker<in out Topics extends object = AnyTopics, in out D extends D
     filter: CheckedFilter<Topics, Filter, D>,
     options: OnceOptions = {},
   ): Promise<MessageOf<Topics, Filter, D>> {
-    const message = this.#once(filter, options)
-    message.catch(() => {}) // may be left alone
-    return message as Promise<MessageOf<Topics, Filter, D>> // the filter decides what it is
+    return handled(this.#once(filter, options)) as Promise<MessageOf<Topics, Filter, D>> // the filter decides what it is
   }
 
   async #once(filter: string, options: OnceOptions): Promise<Message> {
@@ -186,9 +181,7 @@ export class Broker<in out Topics extends object = AnyTopics, in out D extends D
       this.#closing = this.#close(checkClose(options).graceMs ?? 5000)
       return this.#closing
     } catch (error) {
-      const refused = Promise.reject(error)
-      refused.catch(() => {}) // may be left alone
-      return refused
+      return handled(Promise.reject(error))
     }
   }
 
@@ -204,17 +197,24 @@ export class Broker<in out Topics extends object = AnyTopics, in out D extends D
     this.#acceptance.closed = closed
     hub.line.refuseAll(closed)
     if (graceMs === 0) this.#registry.stop(closed)
-    else this.#registry.setHorizon(hub.now() + graceMs)
+    else this.#registry.setHorizon(hub.clock.now() + graceMs)
     return new Promise((resolve) => {
       hub.whenDone(graceMs, () => {
         this.#registry.endAll(closed)
-        this.#controller.abort(closed)
         this.#detach?.()
         resolve(endsSince(before, this.#registry.totals()))
       })
     })
   }
 }
+
+const DEFAULTS = {
+  dialect: 'mqtt',
+  source: 'busbar',
+  isolation: 'shared',
+  defaults: {},
+  onError: (...failure: readonly unknown[]): void => console.error(...failure),
+} as const
 
 /** 20 characters of base 36 and a dash: about 100 bits. */
 function randomPrefix(random: () => number): string {

@@ -9,24 +9,19 @@ import { BusbarError, quote } from './errors.ts'
 /** What an option has to be, in words that follow "is not", and the test for it. */
 export type Rule = readonly [what: string, holds: (value: unknown) => boolean]
 /** The options that there are. */
-export type Rules = ReadonlyMap<string, Rule>
-
-export function rule(what: string, holds: (value: unknown) => boolean): Rule {
-  return [what, holds]
-}
+export type Rules = Readonly<Record<string, Rule>>
 
 export const ANYTHING: Rule = ['', () => true]
 export const DURATION: Rule = ['a duration in ms, 0 or more', isDuration]
-export const DURATION_OR_INFINITY: Rule = [
-  `${DURATION[0]}, or Infinity`,
-  (value) => value === Infinity || isDuration(value),
-]
 export const COUNT: Rule = ['an integer of at least 1', isCount]
-export const COUNT_OR_INFINITY: Rule = [`${COUNT[0]}, or Infinity`, (value) => value === Infinity || isCount(value)]
 export const TEXT: Rule = ['a string that is not empty', (value) => typeof value === 'string' && value !== '']
 export const FUNCTION: Rule = ['a function', (value) => typeof value === 'function']
 export const OBJECT: Rule = ['an object', isObject]
 export const SIGNAL: Rule = objectWith('addEventListener', 'removeEventListener')
+
+export function orInfinity([what, holds]: Rule): Rule {
+  return [`${what}, or Infinity`, (value) => value === Infinity || holds(value)]
+}
 
 export function oneOf(...values: readonly unknown[]): Rule {
   return [`one of ${values.map(quote).join(', ')}`, (value) => values.includes(value)]
@@ -70,7 +65,7 @@ export function checkEach<T extends object>(options: T, rules: Rules, prefix = '
   checkOne(options, OBJECT, 'options')
   const checked: Record<string, unknown> = Object.create(null)
   for (const [name, value] of Object.entries(options)) {
-    const rule = rules.get(name)
+    const rule = Object.hasOwn(rules, name) ? rules[name] : undefined
     if (rule === undefined) refuseOption(prefix + name, 'there is no such option')
     if (value === undefined) continue
     checkOne(value, rule, prefix + name)

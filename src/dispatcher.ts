@@ -2,12 +2,11 @@
  * Who is served next: queues that have something to deliver take turns, and the
  * event loop gets its own. One microtask serves a whole burst of publishes.
  *
- * Layer 8.
+ * Layer 13.
  */
 
 import { Delivery } from './delivery/delivery.ts'
 import type { Direct } from './delivery/direct.ts'
-import type { Message } from './delivery/message.ts'
 import type { MessageQueue } from './delivery/queue.ts'
 import { Ring } from './delivery/ring.ts'
 import { Turn } from './delivery/turn.ts'
@@ -29,6 +28,7 @@ interface Lined {
 export class Dispatcher {
   readonly #clock: Clock
   readonly #workload: Workload
+  readonly #rest: () => void
   readonly #turn: Turn
   /** Queues that may have something to deliver, each once. */
   readonly #ready = new Ring<MessageQueue>()
@@ -38,9 +38,11 @@ export class Dispatcher {
   #mustLine = false
   readonly #lined = new Ring<Lined>()
 
-  constructor(clock: Clock, workload: Workload) {
+  /** @param rest called when the events in line have been served */
+  constructor(clock: Clock, workload: Workload, rest: () => void) {
     this.#clock = clock
     this.#workload = workload
+    this.#rest = rest
     this.#turn = new Turn(() => clock.now())
   }
 
@@ -77,13 +79,10 @@ export class Dispatcher {
   fanOut(event: Envelope, targets: readonly Direct[]): void {
     if (this.#mustLine) return this.#line(event, targets)
     this.#mustLine = true
-    const { origin } = event.stamp
     for (let i = 0; i < targets.length; i++) {
       const target = targets[i] as Direct // within the length
-      origin.recipient = target
-      target.receive(messageFor(event, target))
+      target.receive(new Delivery(event, target))
     }
-    origin.recipient = undefined
     this.#serveLine()
   }
 
@@ -98,16 +97,12 @@ export class Dispatcher {
     while (this.#lined.length > 0) {
       if (this.#turn.spend()) return this.#schedule()
       const { event, targets } = this.#lined.shift() as Lined // there is one
-      const { origin } = event.stamp
-      for (const target of targets) {
-        origin.recipient = target
-        target.receiveLined(messageFor(event, target))
-      }
-      origin.recipient = undefined
+      for (const target of targets) target.receiveLined(new Delivery(event, target))
       this.#workload.busy--
       this.#workload.progress++
     }
     this.#mustLine = false
+    this.#rest()
   }
 
   #schedule(): void {
@@ -137,19 +132,15 @@ export class Dispatcher {
   #serve(queue: MessageQueue): void {
     for (let i = 0; i < BATCH && !this.#turn.isSpent; i++) {
       const consumer = queue.consumers.next()
-      const entry = consumer === undefined ? undefined : queue.take(queue.hasDeadlines ? this.#clock.now() : 0)
+      const entry = consumer && queue.take()
       if (consumer === undefined || entry === undefined) {
         queue.isReady = false
         return
       }
+      queue.consumers.served()
       consumer.deliver(entry)
       this.#turn.spend()
     }
     this.#ready.push(queue)
   }
-}
-
-/** Recipients of a literal filter can share the envelope, unless each gets data of its own. */
-function messageFor(event: Envelope, target: Direct): Message {
-  return target.isLiteral && event.stamp.origin.load === undefined ? event : new Delivery(event, target)
 }

@@ -3,7 +3,7 @@
  * past. A topic that was published once is remembered for ever, because its
  * numbers must not begin again.
  *
- * Layer 4.
+ * Layer 6.
  */
 import { Ring } from './delivery/ring.ts'
 import type { Envelope } from './event/envelope.ts'

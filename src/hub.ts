@@ -3,28 +3,26 @@
  * counts of work, and those who want to hear what happens. All effects of a
  * queue's decisions go through here.
  *
- * Layer 9.
+ * Layer 14.
  */
 import type { Direct, DirectHost } from './delivery/direct.ts'
-import { isThenable } from './delivery/handling.ts'
 import type { Message } from './delivery/message.ts'
-import { MessageQueue } from './delivery/queue.ts'
-import type { QueueHost, QueueRules } from './delivery/rules.ts'
-import { Turn } from './delivery/turn.ts'
+import type { MessageQueue } from './delivery/queue.ts'
+import type { QueueHost } from './delivery/rules.ts'
 import { Workload } from './delivery/workload.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { BusbarError } from './errors.ts'
+import type { Envelope } from './event/envelope.ts'
+import { History } from './history.ts'
 import { Line } from './line.ts'
 import type { ErrorContext, Observation, Observer } from './observer.ts'
+import type { BrokerSettings } from './options.ts'
+import { handled } from './promises.ts'
+import { Router } from './router.ts'
 import type { End } from './stats.ts'
 import type { Clock } from './time/clock.ts'
-import { Alarm, Deadlines, type Timed } from './time/deadlines.ts'
-
-/** What is called when its earliest deadline has come; a queue, mostly. */
-export interface Scheduled extends Timed {
-  readonly nextDeadline: number
-  fire(now: number): void
-}
+import { Schedule } from './time/schedule.ts'
+import type { Dialect } from './topic/dialect.ts'
 
 /** Who is concerned: a queue, or the direct subscription in its place. */
 interface Party {
@@ -35,78 +33,65 @@ interface Party {
 type Told = Exclude<keyof Observer, 'refused'>
 type Facts = Pick<Observation, 'deliveryCount' | 'end' | 'error'>
 
-/** `qos: 0` has a queue only for what is delayed, and offers it once. */
-const DELAYED_ONLY: QueueRules = {
-  capacity: Infinity,
-  overflow: 'wait',
-  ackWaitMs: Infinity,
-  maxDeliveries: 1,
-  backoff: {},
-  ordered: false,
-  deadLetterTopic: undefined,
-  where: undefined,
-}
-
 const resolved: Promise<void> = Promise.resolve()
 
-export interface HubOptions {
-  readonly clock: Clock
-  readonly random: () => number
-  readonly observer: Observer | undefined
-  readonly onError: (error: unknown, context: ErrorContext) => void
-  /** Publishes a message that was given up on the dead letter topic of its queue. */
-  readonly deadLetter: QueueHost<MessageQueue>['deadLetter']
-}
+type Target = MessageQueue | Direct
 
 export class Hub implements QueueHost<MessageQueue>, DirectHost {
   readonly clock: Clock
   readonly random: () => number
-  readonly deadLetter: QueueHost<MessageQueue>['deadLetter']
+  readonly dialect: Dialect
+  readonly router: Router
+  readonly history: History | undefined
   readonly workload: Workload = new Workload()
   readonly dispatcher: Dispatcher
   /** Publishes that wait for room. */
   readonly line: Line = new Line()
   readonly observed: boolean
+  /** Publishes a message that was given up on the dead letter topic of its queue. */
+  readonly deadLetter: QueueHost<MessageQueue>['deadLetter']
+  /** Queues and their like, so far. */
+  order = 0
   /** Called when nothing is queued and nothing is running. */
   #idle: (() => void)[] = []
   readonly #observer: Observer | undefined
-  readonly #onError: HubOptions['onError']
-  /** Queues by their earliest deadline, or an earlier time that has been taken back since. */
-  readonly #schedule = new Deadlines<Scheduled>()
-  readonly #alarm: Alarm
-  #order = 0
-  /** Queues with deliveries of this turn whose ack wait has not begun. */
-  #unstamped: MessageQueue[] = []
+  readonly #onError: BrokerSettings['onError']
+  readonly schedule: Schedule
 
-  constructor({ clock, random, observer, onError, deadLetter }: HubOptions) {
+  constructor(settings: BrokerSettings, deadLetter: Hub['deadLetter']) {
+    const { clock, random, dialect, history, observer, onError } = settings
     this.clock = clock
     this.random = random
-    this.deadLetter = deadLetter
+    this.dialect = dialect
+    this.router = new Router(dialect)
+    this.history = history && new History(history.size)
     this.observed = observer !== undefined
     this.#observer = observer
     this.#onError = onError
-    this.dispatcher = new Dispatcher(clock, this.workload)
-    this.#alarm = new Alarm(clock, (now) => this.#fire(now))
-  }
-
-  now(): number {
-    return this.clock.now()
+    this.deadLetter = deadLetter
+    this.dispatcher = new Dispatcher(clock, this.workload, () => this.#tellIdle())
+    this.schedule = new Schedule(clock)
   }
 
   ready(queue: MessageQueue): void {
     this.dispatcher.ready(queue)
   }
 
-  moved(queue: MessageQueue): void {
-    if (queue.hasLine) this.line.advance(queue)
-    if (this.workload.timed === 0 && this.#schedule.size > 0) this.#rest()
-    queue.watch?.()
-    if (this.workload.busy === 0) this.#tellIdle()
+  mustYield(): boolean {
+    return this.dispatcher.mustYield()
   }
 
-  returned({ watch }: Direct): void {
-    watch?.()
-    if (this.workload.busy === 0) this.#tellIdle()
+  moved(target: Target): void {
+    if (target.hasLine) this.line.advance(target)
+    if (this.workload.timed === 0) this.schedule.clear()
+    target.watch?.()
+    this.#tellIdle()
+  }
+
+  retire(target: Target): void {
+    this.router.remove(target)
+    target.isRetired = true
+    if (target.hasLine) this.line.advance(target)
   }
 
   /** Calls `tell` when nothing is queued and nothing is in flight, at once if that is so now. */
@@ -123,10 +108,11 @@ export class Hub implements QueueHost<MessageQueue>, DirectHost {
     const end = (): void => {
       if (isOver) return
       isOver = true
-      if (graceTime.position >= 0) this.#schedule.delete(graceTime)
+      this.schedule.delete(graceTime)
       workload.timed--
       finish()
-      this.#rest()
+      this.schedule.clear()
+      this.#tellIdle()
     }
     const look = (): void => {
       if (workload.busy + workload.delayed > 0) this.#idle.push(look)
@@ -134,33 +120,8 @@ export class Hub implements QueueHost<MessageQueue>, DirectHost {
     }
     workload.timed++ // keeps the timer while the grace time runs
     if (graceMs === 0) graceTime.fire()
-    else if (graceMs < Infinity) this.deadlineSet(graceTime, this.now() + graceMs)
+    else if (graceMs < Infinity) this.schedule.set(graceTime, this.clock.now() + graceMs)
     look()
-  }
-
-  deadlineSet(queue: Scheduled, time: number): void {
-    if (queue.position >= 0 && this.#schedule.timeOf(queue) <= time) return
-    this.#schedule.set(queue, time)
-    this.#alarm.askFor(time)
-  }
-
-  /** The queue of the delayed events of a direct subscription. */
-  laterOf(direct: Direct): MessageQueue {
-    if (direct.later === undefined) {
-      const { filter } = direct
-      direct.later = new MessageQueue({ filter, group: undefined, rules: DELAYED_ONLY, order: this.nextOrder() }, this)
-      direct.later.consumers.add(direct)
-    }
-    return direct.later
-  }
-
-  /** A number for a queue. */
-  nextOrder(): number {
-    return ++this.#order
-  }
-
-  unstamped(queue: MessageQueue): void {
-    if (this.#unstamped.push(queue) === 1) this.clock.nextTurn(this.#stamp)
   }
 
   tell(kind: Told, party: Party, event: Message, facts: Facts): void {
@@ -180,7 +141,7 @@ export class Hub implements QueueHost<MessageQueue>, DirectHost {
     }
   }
 
-  ended(party: MessageQueue | Direct, event: Message, facts: Facts & { readonly end: End }): void {
+  ended(party: Target, event: Message, facts: Facts & { readonly end: End }): void {
     const { end, error } = facts
     this.tell('settled', party, event, facts)
     if (end === 'deadLettered' || end === 'expired' || end === 'overflowed') this.tell(end, party, event, facts)
@@ -192,45 +153,32 @@ export class Hub implements QueueHost<MessageQueue>, DirectHost {
     this.report(reason, { kind: 'handler', topic, filter, deliveryCount: facts.deliveryCount, end, event: event.event })
   }
 
+  /** Whether a `where` lets the event through; one that throws does not. */
+  accepts({ where, filter }: Target, event: Envelope): boolean {
+    if (where === undefined) return true
+    try {
+      return Boolean(where(event.event))
+    } catch (error) {
+      this.report(error, { kind: 'where', topic: event.topic, filter, event: event.event })
+      return false
+    }
+  }
+
   /** Tells `onError`, whatever that does. */
   report(error: unknown, context: ErrorContext): void {
     const onError: (error: unknown, context: ErrorContext) => unknown = this.#onError
     try {
-      const result = onError(error, context)
-      if (isThenable(result)) Promise.resolve(result).catch(() => {})
+      void handled(Promise.resolve(onError(error, context)))
     } catch {
       // There is nobody left to tell.
     }
   }
 
-  /** Nothing has a deadline: no timer stays. */
-  #rest(): void {
-    this.#schedule.clear()
-    this.#alarm.cancel()
-  }
-
   #tellIdle(): void {
-    if (this.#idle.length === 0) return
+    if (this.workload.busy > 0 || this.#idle.length === 0) return
     const told = this.#idle
     this.#idle = []
     for (const tell of told) tell()
-  }
-
-  readonly #stamp = (): void => {
-    const now = this.clock.now()
-    for (const queue of this.#unstamped.splice(0)) queue.stamp(now)
-  }
-
-  /** The timer rang. @returns when it has to ring again */
-  #fire(now: number): number {
-    const turn = new Turn(() => this.clock.now())
-    while (!turn.spend()) {
-      const queue = this.#schedule.takeDue(now)
-      if (queue === undefined) break
-      queue.fire(now)
-      if (queue.nextDeadline < Infinity) this.deadlineSet(queue, queue.nextDeadline)
-    }
-    return this.#schedule.next
   }
 }
 

@@ -4,7 +4,7 @@
  * another queue is full it joins that line instead, before all that came later.
  * Nobody waits in two lines, so nobody can block a queue that has room.
  *
- * Layer 7.
+ * Layer 10.
  */
 import type { MessageQueue } from './delivery/queue.ts'
 import { Ring } from './delivery/ring.ts'

@@ -2,7 +2,7 @@
  * What a broker tells those who watch it. Nothing is made for an observer that
  * is not there.
  *
- * Layer 2.
+ * Layer 4.
  */
 import type { CloudEvent } from './event/cloudevent.ts'
 import type { End } from './stats.ts'

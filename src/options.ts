@@ -3,15 +3,13 @@
  * place where that is checked. Checks come before any state changes; only own
  * properties count, so a polluted prototype asks for nothing.
  *
- * Layer 5.
+ * Layer 10.
  */
 import {
   ANYTHING,
   COUNT,
-  COUNT_OR_INFINITY,
   checkEach,
   DURATION,
-  DURATION_OR_INFINITY,
   FUNCTION,
   isCount,
   isDuration,
@@ -19,9 +17,9 @@ import {
   OBJECT,
   objectWith,
   oneOf,
+  orInfinity,
   type Rules,
   refuseOption,
-  rule,
   SIGNAL,
   TEXT,
 } from './checks.ts'
@@ -126,53 +124,63 @@ export interface BrokerOptions {
   readonly observer?: Observer
 }
 
-const BACKOFF: Rules = new Map([
-  ['delayMs', DURATION],
-  ['factor', rule('a number of at least 1', (value) => isDuration(value) && value >= 1)],
-  ['maxDelayMs', DURATION],
-  ['jitter', rule('a number from 0 to 1', (value) => isDuration(value) && value <= 1)],
-])
+/** What a broker is told, with all defaults filled in. */
+export interface BrokerSettings
+  extends Required<Omit<BrokerOptions, 'history' | 'observer'>>,
+    Pick<BrokerOptions, 'history' | 'observer'> {}
 
-const SUBSCRIBE: Rules = new Map([
-  ['qos', oneOf(0, 1)],
-  ['where', FUNCTION],
-  ['signal', SIGNAL],
-  // What only a queue has:
-  ['group', TEXT],
-  ['concurrency', COUNT],
-  ['capacity', COUNT_OR_INFINITY],
-  ['overflow', oneOf('wait', 'reject', 'dropOldest', 'dropNewest')],
-  ['ackWaitMs', DURATION_OR_INFINITY],
-  ['maxDeliveries', COUNT_OR_INFINITY],
-  ['backoff', rule('an object, or a list of durations that is not empty', isBackoff)],
-  ['ordered', oneOf(true, false)],
-  ['deadLetterTopic', TEXT],
-  ['from', rule("'now', 'oldest' or { sequence } with a sequence from 1", isFrom)],
-])
-const FOR_ANY_QOS = ['qos', 'where', 'signal']
+const BACKOFF: Rules = {
+  delayMs: DURATION,
+  factor: ['a number of at least 1', (value) => isDuration(value) && value >= 1],
+  maxDelayMs: DURATION,
+  jitter: ['a number from 0 to 1', (value) => isDuration(value) && value <= 1],
+}
 
-const PUBLISH: Rules = new Map([
+/** What goes with any `qos`. */
+const ONCE: Rules = { where: FUNCTION, signal: SIGNAL }
+
+const SUBSCRIBE: Rules = {
+  ...ONCE,
+  qos: oneOf(0, 1),
+  group: TEXT,
+  concurrency: COUNT,
+  capacity: orInfinity(COUNT),
+  overflow: oneOf('wait', 'reject', 'dropOldest', 'dropNewest'),
+  ackWaitMs: orInfinity(DURATION),
+  maxDeliveries: orInfinity(COUNT),
+  backoff: ['an object, or a list of durations that is not empty', isBackoff],
+  ordered: oneOf(true, false),
+  deadLetterTopic: TEXT,
+  from: ["'now', 'oldest' or { sequence } with a sequence from 1", isFrom],
+}
+
+const PUBLISH: Rules = {
   // Attributes are checked where events are.
-  ...['id', 'source', 'type', 'subject', 'time', 'datacontenttype', 'dataschema', 'extensions'].map(
-    (name) => [name, ANYTHING] as const,
-  ),
-  ['key', TEXT],
-  ['ttlMs', rule('a duration in ms above 0', (value) => isDuration(value) && value > 0)],
-  ['delayMs', DURATION],
-  ['signal', SIGNAL],
-])
+  id: ANYTHING,
+  source: ANYTHING,
+  type: ANYTHING,
+  subject: ANYTHING,
+  time: ANYTHING,
+  datacontenttype: ANYTHING,
+  dataschema: ANYTHING,
+  extensions: ANYTHING,
+  key: TEXT,
+  ttlMs: ['a duration in ms above 0', (value) => isDuration(value) && value > 0],
+  delayMs: DURATION,
+  signal: SIGNAL,
+}
 
-const BROKER: Rules = new Map([
-  ['dialect', oneOf('mqtt', 'nats', 'amqp', 'prefix', 'exact')],
-  ['source', ANYTHING],
-  ['isolation', oneOf('shared', 'frozen', 'clone', 'json')],
-  ['history', OBJECT],
-  ['defaults', OBJECT],
-  ['clock', objectWith('now', 'wallTime', 'setTimer', 'clearTimer', 'nextTurn')],
-  ['random', FUNCTION],
-  ['onError', FUNCTION],
-  ['observer', OBJECT],
-])
+const BROKER: Rules = {
+  dialect: oneOf('mqtt', 'nats', 'amqp', 'prefix', 'exact'),
+  source: ANYTHING,
+  isolation: oneOf('shared', 'frozen', 'clone', 'json'),
+  history: OBJECT,
+  defaults: OBJECT,
+  clock: objectWith('now', 'wallTime', 'setTimer', 'clearTimer', 'nextTurn'),
+  random: FUNCTION,
+  onError: FUNCTION,
+  observer: OBJECT,
+}
 
 function isBackoff(value: unknown): boolean {
   if (Array.isArray(value)) return value.length > 0 && value.every(isDuration)
@@ -192,9 +200,11 @@ export function checkPublish(options: PublishOptions): PublishOptions {
 
 export function checkBroker(options: BrokerOptions): BrokerOptions {
   const checked = checkEach(options, BROKER)
-  if (checked.defaults !== undefined) checkEach(checked.defaults, SUBSCRIBE, 'defaults.')
-  if (checked.history !== undefined) checkHistory(checked.history)
-  return checked
+  const { history, defaults = {} } = checked
+  if (history !== undefined && checkEach(history, { size: COUNT }, 'history.').size === undefined) {
+    refuseOption('history.size', 'it is missing')
+  }
+  return { ...checked, defaults: checkEach(defaults, SUBSCRIBE, 'defaults.') }
 }
 
 /** Without a handler the options come second, and there are no others. */
@@ -206,16 +216,11 @@ export function checkOnly(options: SubscribeOptions = {}, more?: unknown): Subsc
 export function checkOnce(
   options: Pick<SubscribeOptions, 'where' | 'signal'>,
 ): Pick<SubscribeOptions, 'where' | 'signal'> {
-  return checkEach(options, new Map([...SUBSCRIBE].filter(([name]) => name === 'where' || name === 'signal')))
+  return checkEach(options, ONCE)
 }
 
 export function checkClose<T extends { readonly graceMs?: number }>(options: T): T {
-  return checkEach(options, new Map([['graceMs', DURATION_OR_INFINITY]]))
-}
-
-function checkHistory(history: object): void {
-  const { size } = checkEach<{ size?: unknown }>(history, new Map([['size', COUNT]]), 'history.')
-  if (size === undefined) refuseOption('history.size', 'it is missing')
+  return checkEach(options, { graceMs: orInfinity(DURATION) })
 }
 
 /** What a subscription asks for, with all defaults filled in. */
@@ -227,36 +232,36 @@ export interface Settings extends QueueRules {
   readonly signal: AbortSignal | undefined
 }
 
-/** @throws {BusbarError} `ERR_OPTION_INVALID` when an option is out of its range or does not go with `qos: 0` */
-export function settle(options: SubscribeOptions, defaults: SubscribeOptions, hasHandler: boolean): Settings {
-  const asked = checkEach(options, SUBSCRIBE)
-  const given = { ...checkEach(defaults, SUBSCRIBE, 'defaults.'), ...asked }
-  if (given.qos === 0) {
-    if (!hasHandler) refuseOption('qos', '0 needs a handler')
-    for (const name of Object.keys(asked)) {
-      if (!FOR_ANY_QOS.includes(name)) refuseOption(name, 'it needs a queue, which qos 0 does not have')
-    }
-    return complete({ qos: 0, where: given.where, signal: given.signal })
-  }
-  return complete(given)
+const DEFAULTS: Settings = {
+  qos: 1,
+  group: undefined,
+  concurrency: 1,
+  capacity: 65_536,
+  overflow: 'wait',
+  ackWaitMs: 30_000,
+  maxDeliveries: 5,
+  backoff: {},
+  ordered: false,
+  deadLetterTopic: undefined,
+  where: undefined,
+  from: 'now',
+  signal: undefined,
 }
 
-function complete(given: { readonly [Name in keyof SubscribeOptions]: SubscribeOptions[Name] | undefined }): Settings {
-  return {
-    qos: given.qos ?? 1,
-    group: given.group,
-    concurrency: given.concurrency ?? 1,
-    capacity: given.capacity ?? 65_536,
-    overflow: given.overflow ?? 'wait',
-    ackWaitMs: given.ackWaitMs ?? 30_000,
-    maxDeliveries: given.maxDeliveries ?? 5,
-    backoff: given.backoff ?? {},
-    ordered: given.ordered ?? false,
-    deadLetterTopic: given.deadLetterTopic,
-    where: given.where,
-    from: given.from ?? 'now',
-    signal: given.signal,
+/**
+ * @param defaults checked already
+ * @throws {BusbarError} `ERR_OPTION_INVALID` when an option is out of its range or does not go with `qos: 0`
+ */
+export function settle(options: SubscribeOptions, defaults: SubscribeOptions, hasHandler: boolean): Settings {
+  const asked = checkEach(options, SUBSCRIBE)
+  const given = { ...DEFAULTS, ...defaults, ...asked }
+  if (given.qos === 1) return given
+  if (!hasHandler) refuseOption('qos', '0 needs a handler')
+  for (const name of Object.keys(asked)) {
+    if (name !== 'qos' && !(name in ONCE)) refuseOption(name, 'it needs a queue, which qos 0 does not have')
   }
+  const { where, signal } = given
+  return { ...DEFAULTS, qos: 0, where, signal }
 }
 
 /** Members of a group must agree on everything but `concurrency` and `signal`. */

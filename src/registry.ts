@@ -2,9 +2,8 @@
  * The subscriptions of one broker: how they come in, what they count together,
  * and how they all end.
  *
- * Layer 11.
+ * Layer 15.
  */
-import { type Acceptance, admit } from './acceptance.ts'
 import { refuseOption } from './checks.ts'
 import { Direct } from './delivery/direct.ts'
 import { Handling } from './delivery/handling.ts'
@@ -13,26 +12,12 @@ import type { Handler } from './delivery/message.ts'
 import { MessageQueue } from './delivery/queue.ts'
 import type { BusbarError } from './errors.ts'
 import type { Envelope } from './event/envelope.ts'
-import type { History } from './history.ts'
 import type { Hub } from './hub.ts'
-import { DirectIntake, type IntakeHost, QueueIntake } from './intake.ts'
 import { checkAgreement, type Settings, type SubscribeOptions, settle } from './options.ts'
-import type { Router } from './router.ts'
 import { addCounts, type Counts, zeroCounts } from './stats.ts'
 import { closedError, type Intake, Subscription } from './subscription.ts'
-import type { Dialect } from './topic/dialect.ts'
 import { captureParams, matches } from './topic/params.ts'
-import { checkFilter, checkTopic, isWildcard } from './topic/topic.ts'
-
-/** What a registry is made of. */
-export interface RegistryParts {
-  readonly dialect: Dialect
-  readonly defaults: SubscribeOptions
-  readonly hub: Hub
-  readonly router: Router
-  readonly acceptance: Acceptance
-  readonly history: History | undefined
-}
+import { checkFilter, checkTopic } from './topic/topic.ts'
 
 /** A queue that several subscriptions may share, and what they have agreed on. */
 interface Group {
@@ -40,10 +25,9 @@ interface Group {
   readonly settings: Settings
 }
 
-const NO_PARAMS: readonly string[] = Object.freeze([])
-
-export class Registry implements IntakeHost {
-  readonly #parts: RegistryParts
+export class Registry {
+  readonly #hub: Hub
+  readonly #defaults: SubscribeOptions
   /** Those that have not ended. */
   readonly #live = new Set<Subscription<never>>()
   readonly #groups = new Map<string, Group>()
@@ -52,8 +36,9 @@ export class Registry implements IntakeHost {
   /** The counts of those that are gone. */
   readonly #past: Counts = zeroCounts()
 
-  constructor(parts: RegistryParts) {
-    this.#parts = parts
+  constructor(hub: Hub, defaults: SubscribeOptions) {
+    this.#hub = hub
+    this.#defaults = defaults
   }
 
   /** How many subscriptions have not ended. */
@@ -63,48 +48,25 @@ export class Registry implements IntakeHost {
 
   /** See `Broker.subscribe`. */
   subscribe(filter: string, handler: Handler | undefined, options: SubscribeOptions): Subscription<never> {
-    const { dialect, defaults } = this.#parts
-    checkFilter(filter, dialect)
-    const settings = settle(options, defaults, handler !== undefined)
+    checkFilter(filter, this.#hub.dialect)
+    const settings = settle(options, this.#defaults, handler !== undefined)
     this.#check(filter, settings)
-    const { signal } = settings
+    const { signal, group } = settings
     const isOver = signal?.aborted ?? false
-    const found =
-      settings.group === undefined || isOver ? undefined : this.#groups.get(groupKey(filter, settings.group))
-    if (found !== undefined) checkAgreement(settings, found.settings)
+    const key = group === undefined || isOver ? undefined : groupKey(filter, group)
+    const found = key === undefined ? undefined : this.#groups.get(key)
+    const shared = found?.queue.isRetired ? undefined : found
+    if (shared !== undefined) checkAgreement(settings, shared.settings)
     // Nothing throws from here on.
     const leave = (): void => subscription.end(closedError('left'), true)
     const intake =
       settings.qos === 0 && handler !== undefined
         ? this.#direct(filter, handler, settings, isOver)
-        : this.#join(found?.queue ?? this.#queue(filter, settings, isOver), { handler, settings, leave })
-    const subscription: Subscription<never> = new Subscription(intake, signal, () => this.#ended(subscription))
+        : this.#join(shared?.queue ?? this.#queue(filter, settings, isOver, key), { handler, settings, leave })
+    const subscription: Subscription<never> = new Subscription(intake, signal, () => this.#ended(subscription, key))
     this.#live.add(subscription)
     if (isOver) subscription.end(closedError('aborted', signal?.reason))
     return subscription
-  }
-
-  retire(target: MessageQueue | Direct): void {
-    const { hub, router } = this.#parts
-    router.remove(target)
-    if (target instanceof Direct || target.isRetired) return
-    target.isRetired = true
-    const key = groupKey(target.filter, target.group ?? '')
-    // A subscription that was over from the start has a queue of its own.
-    if (this.#groups.get(key)?.queue === target) this.#groups.delete(key)
-    hub.line.advance(target)
-  }
-
-  ready(queue: MessageQueue): void {
-    this.#parts.hub.ready(queue)
-  }
-
-  moved(queue: MessageQueue): void {
-    this.#parts.hub.moved(queue)
-  }
-
-  returned(direct: Direct): void {
-    this.#parts.hub.returned(direct)
   }
 
   /** The sums over all subscriptions that there ever were. */
@@ -117,28 +79,21 @@ export class Registry implements IntakeHost {
 
   /** What is delayed beyond `time` is cancelled, now and later. */
   setHorizon(time: number): void {
-    for (const target of this.#targets) {
-      const queue = target instanceof Direct ? target.later : target
-      queue?.setHorizon(time)
-    }
+    for (const target of this.#targets) target.setHorizon(time)
   }
 
   /** Nothing is delivered any more; what runs may finish. */
   stop(reason: BusbarError): void {
     for (const target of this.#targets) {
-      this.retire(target)
-      if (target instanceof Direct) target.end(reason)
-      else target.close()
+      this.#hub.retire(target)
+      target.close(reason)
     }
   }
 
   /** Ends everything; what is in flight is cancelled. */
   endAll(reason: BusbarError): void {
     for (const subscription of this.#live) subscription.end(reason, true)
-    for (const target of this.#targets) {
-      if (target instanceof Direct) target.abandon()
-      else for (const consumer of target.consumers.all()) consumer.abandon(reason, (entry) => target.cancel(entry))
-    }
+    for (const target of this.#targets) target.abandon(reason)
   }
 
   /** The filters of those that have something to do, for an error message. */
@@ -147,8 +102,9 @@ export class Registry implements IntakeHost {
     return busy.map(({ filter }) => filter).join(', ')
   }
 
-  #ended(subscription: Subscription<never>): void {
+  #ended(subscription: Subscription<never>, key: string | undefined): void {
     this.#live.delete(subscription)
+    if (key !== undefined && this.#groups.get(key)?.queue.isRetired) this.#groups.delete(key)
     // Most have nothing left when they end; looking at all of them each time would be too much.
     if (this.#targets.size > 2 * this.#live.size + 16) this.#forgetEnded()
   }
@@ -163,7 +119,7 @@ export class Registry implements IntakeHost {
   }
 
   #check(filter: string, { deadLetterTopic, from }: Settings): void {
-    const { dialect, history } = this.#parts
+    const { dialect, history } = this.#hub
     if (from !== 'now' && history === undefined) refuseOption('from', 'the broker keeps no history')
     if (deadLetterTopic === undefined) return
     try {
@@ -176,70 +132,57 @@ export class Registry implements IntakeHost {
   }
 
   #direct(filter: string, handler: Handler, { where }: Settings, isOver: boolean): Intake {
-    const isLiteral = !isWildcard(filter, this.#parts.dialect)
-    const params = this.#paramsOf(filter, isLiteral)
-    const direct = new Direct({ filter, handler, where, params, isLiteral }, this.#parts.hub)
-    this.#targets.add(direct)
-    if (!isOver) this.#parts.router.add(direct)
-    return new DirectIntake(direct, this)
+    const hub = this.#hub
+    const direct = new Direct({ filter, handler, where, params: this.#paramsOf(filter), order: ++hub.order }, hub)
+    this.#add(direct, isOver)
+    return direct
   }
 
-  #queue(filter: string, settings: Settings, isOver: boolean): MessageQueue {
-    const { hub, router } = this.#parts
-    const { group } = settings
-    const queue = new MessageQueue({ filter, group, rules: settings, order: hub.nextOrder() }, hub)
-    this.#targets.add(queue)
-    if (isOver) return queue
-    if (group !== undefined) this.#groups.set(groupKey(filter, group), { queue, settings })
-    router.add(queue)
-    this.#replay(queue, settings)
+  #queue(filter: string, settings: Settings, isOver: boolean, key: string | undefined): MessageQueue {
+    const hub = this.#hub
+    const queue = new MessageQueue({ filter, group: settings.group, rules: settings, order: ++hub.order }, hub)
+    this.#add(queue, isOver)
+    if (key !== undefined) this.#groups.set(key, { queue, settings })
+    if (!isOver) this.#replay(queue, settings)
     return queue
+  }
+
+  #add(target: MessageQueue | Direct, isOver: boolean): void {
+    this.#targets.add(target)
+    if (!isOver) this.#hub.router.add(target)
   }
 
   #join(
     queue: MessageQueue,
     { handler, settings, leave }: { handler: Handler | undefined; settings: Settings; leave: () => void },
   ): Intake {
-    const { hub, dialect } = this.#parts
-    const { concurrency } = settings
-    const options = {
-      concurrency,
-      params: this.#paramsOf(queue.filter, !isWildcard(queue.filter, dialect)),
-      leave,
-      mustYield: hub.dispatcher.mustYield,
-    }
-    const consumer =
-      handler === undefined ? new Iteration(queue, hub, options) : new Handling(handler, queue, hub, options)
-    const intake = new QueueIntake(queue, consumer, this)
-    hub.ready(queue)
-    return intake
+    const options = { concurrency: settings.concurrency, params: this.#paramsOf(queue.filter) }
+    return handler === undefined
+      ? new Iteration(queue, this.#hub, options, leave)
+      : new Handling(queue, this.#hub, options, handler)
   }
 
-  #paramsOf(filter: string, isLiteral: boolean): (topic: string) => readonly string[] {
-    if (isLiteral) return () => NO_PARAMS
-    const { dialect } = this.#parts
+  #paramsOf(filter: string): (topic: string) => readonly string[] {
+    const { dialect } = this.#hub
     return (topic) => captureParams(filter, topic, dialect)
   }
 
   /** What there was before, as far as it is wanted: what finds no room by the rules of the queue waits at the head of its line. */
   #replay(queue: MessageQueue, { from }: Settings): void {
-    const { history, hub, dialect, acceptance } = this.#parts
-    if (history === undefined || from === 'now') return
+    const hub = this.#hub
+    if (hub.history === undefined || from === 'now') return
     const sequence = from === 'oldest' ? undefined : from.sequence
-    const { events, missing } = history.replay((topic) => matches(queue.filter, topic, dialect), sequence)
+    const { events, missing } = hub.history.replay((topic) => matches(queue.filter, topic, hub.dialect), sequence)
     queue.counts.skipped += missing
-    const now = hub.now()
+    const now = hub.clock.now()
     const enter = (event: Envelope) => (): undefined => {
-      if (!queue.isRetired) admit(queue, event, false)
+      if (!queue.isRetired) queue.offer(event, false)
     }
     for (const event of events) {
-      if (event.isExpired(now) || !acceptance.accepts({ where: queue.rules.where, filter: queue.filter }, event))
-        continue
-      const { overflow } = queue.rules
-      const mayWait = overflow === 'wait' || overflow === 'reject'
-      if (mayWait && queue.isFull)
+      if (event.isExpired(now) || !hub.accepts(queue, event)) continue
+      if (queue.mayWait && queue.isFull)
         hub.line.join(queue, { order: event.serial, isOver: false, enter: enter(event), refuse: () => {} })
-      else admit(queue, event, false)
+      else queue.offer(event, false)
     }
   }
 }

@@ -2,7 +2,7 @@
  * Which subscriptions match a topic: the trie, behind a cache that subscribing
  * and unsubscribing keep true.
  *
- * Layer 8.
+ * Layer 13.
  */
 import { Direct } from './delivery/direct.ts'
 import type { MessageQueue } from './delivery/queue.ts'
@@ -89,6 +89,6 @@ function isQueue(target: MessageQueue | Direct): target is MessageQueue {
   return !isDirect(target)
 }
 
-function isSelective(target: MessageQueue | Direct): boolean {
-  return (isDirect(target) ? target : target.rules).where !== undefined
+function isSelective({ where }: MessageQueue | Direct): boolean {
+  return where !== undefined
 }

@@ -3,7 +3,7 @@
  * One standing request, as its user holds it: counts, pausing, and the three
  * ways to end. What differs between `qos` 0 and 1 is behind `Intake`.
  *
- * Layer 10.
+ * Layer 6.
  */
 import type { Message } from './delivery/message.ts'
 import { BusbarError } from './errors.ts'
@@ -12,10 +12,10 @@ import type { Counts, SubscriptionStats } from './stats.ts'
 /** How a subscription gets its messages. */
 export interface Intake {
   readonly filter: string
-  readonly group: string | undefined
+  readonly group?: string | undefined
   readonly counts: Counts
   /** The one iterator, when there is no handler. */
-  readonly iterator: AsyncIterableIterator<unknown, undefined> | undefined
+  readonly iterator?: AsyncIterableIterator<unknown, undefined> | undefined
   pause(isPaused: boolean): void
   /**
    * Takes no more. What runs may finish, or, when `abandons`, is not waited for.
@@ -36,7 +36,9 @@ export class Subscription<M = Message> implements AsyncIterable<M, undefined>, A
   readonly #onEnd: () => void
   readonly #signal: AbortSignal | undefined
   #isOver = false
-  #closed: PromiseWithResolvers | undefined
+  /** Made when somebody asks for it, with what resolves it. */
+  #closed: Promise<void> | undefined
+  #tellClosed: (() => void) | undefined
   #draining: Promise<void> | undefined
 
   /** Made by `broker.subscribe()`. */
@@ -91,9 +93,10 @@ export class Subscription<M = Message> implements AsyncIterable<M, undefined>, A
 
   /** Resolves when the subscription has ended, whichever way. */
   get closed(): Promise<void> {
-    this.#closed ??= withResolvers()
-    if (this.#isOver) this.#closed.resolve()
-    return this.#closed.promise
+    return (this.#closed ??= new Promise((resolve) => {
+      if (this.#isOver) resolve()
+      else this.#tellClosed = resolve
+    }))
   }
 
   /**
@@ -139,7 +142,7 @@ export class Subscription<M = Message> implements AsyncIterable<M, undefined>, A
     this.#isOver = true
     this.#signal?.removeEventListener('abort', this.#abort)
     this.#intake.end(reason, abandons)
-    this.#closed?.resolve()
+    this.#tellClosed?.()
     this.#onEnd()
   }
 
@@ -150,18 +153,4 @@ export class Subscription<M = Message> implements AsyncIterable<M, undefined>, A
 
 export function closedError(how: string, cause?: unknown): BusbarError {
   return new BusbarError('ERR_CLOSED', `The subscription was ${how}`, cause === undefined ? {} : { cause })
-}
-
-interface PromiseWithResolvers {
-  readonly promise: Promise<void>
-  readonly resolve: () => void
-}
-
-/** `Promise.withResolvers`, which Node 20 does not have. */
-function withResolvers(): PromiseWithResolvers {
-  let resolve: () => void = () => {}
-  const promise = new Promise<void>((settle) => {
-    resolve = settle
-  })
-  return { promise, resolve }
 }

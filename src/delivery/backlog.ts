@@ -6,7 +6,7 @@
  * An entry that ends while it stands here stays until it is passed or swept:
  * its `state` says that it is over.
  *
- * Layer 6.
+ * Layer 8.
  */
 import { comesAfter, type Entry, isQueued } from './entry.ts'
 import { firstLive, Lanes } from './lanes.ts'

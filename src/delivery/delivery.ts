@@ -3,29 +3,24 @@
  * message is taken away (its ack wait is over, its consumer left), the delivery
  * goes stale and can settle nothing any more.
  *
- * Layer 5.
+ * Layer 10.
  */
 import { checkOne, DURATION } from '../checks.ts'
 import type { BusbarError } from '../errors.ts'
 import type { CloudEvent } from '../event/cloudevent.ts'
 import type { Envelope, Recipient } from '../event/envelope.ts'
 import type { Entry, Holder } from './entry.ts'
-import type { Message, Outcome } from './message.ts'
+import type { Message } from './message.ts'
+import type { MessageQueue } from './queue.ts'
+import type { Settlement } from './rules.ts'
 
-/** What becomes of a message that is not acked. */
-export interface Settlement {
-  readonly outcome: 'nack' | 'drop'
-  readonly delayMs?: number | undefined
-  readonly error?: unknown
-}
-
-/** Who delivered a message, and is asked to settle it. */
+/** Who delivered a message that can be settled. */
 export interface Settler extends Recipient {
-  ack(delivery: Delivery, entry: Entry): void
-  reject(delivery: Delivery, entry: Entry, settlement: Settlement): void
-  extend(entry: Entry, ms: number): void
-  /** The ack wait is over. */
-  takeAway(delivery: Delivery, entry: Entry, error: BusbarError): void
+  readonly queue: MessageQueue
+  /** The delivery has settled its message. */
+  settled(delivery: Delivery): void
+  /** The message was taken away: what still runs for it is not waited for. */
+  giveUpOn(delivery: Delivery): void
 }
 
 export class Delivery implements Message, Holder {
@@ -55,13 +50,12 @@ export class Delivery implements Message, Holder {
 
   get data(): unknown {
     const envelope = this.#envelope
-    return envelope.stamp.origin.load === undefined ? envelope.content : this.event.data
+    return envelope.stamp.origin.load === undefined ? envelope.data : this.event.data
   }
 
   get event(): CloudEvent {
     const envelope = this.#envelope
-    if (envelope.stamp.origin.load === undefined) return envelope.event
-    return (this.#event ??= envelope.eventWith(envelope.load()))
+    return envelope.stamp.origin.load === undefined ? envelope.event : (this.#event ??= envelope.makeEvent())
   }
 
   get id(): string {
@@ -96,26 +90,35 @@ export class Delivery implements Message, Holder {
   }
 
   ack(): boolean {
-    const entry = this.#held
-    if (entry !== undefined) settlerOf(this.#recipient).ack(this, entry)
-    return entry !== undefined
+    return this.settle()
   }
 
   nack(options?: { readonly delayMs?: number }): boolean {
     const delayMs = options?.delayMs
     if (delayMs !== undefined) checkOne(delayMs, DURATION, 'delayMs')
-    return this.reject({ outcome: 'nack', delayMs })
+    return this.settle({ outcome: 'nack', delayMs })
   }
 
   drop(reason?: unknown): boolean {
-    return this.reject({ outcome: 'drop', error: reason })
+    return this.settle({ outcome: 'drop', error: reason })
   }
 
   extend(ms: number): boolean {
     checkOne(ms, DURATION, 'ms')
     const entry = this.#held
-    if (entry !== undefined) settlerOf(this.#recipient).extend(entry, ms)
+    if (entry !== undefined) settlerOf(this.#recipient).queue.extend(entry, ms)
     return entry !== undefined
+  }
+
+  /** @param settlement undefined for an ack */
+  settle(settlement?: Settlement): boolean {
+    const entry = this.#held
+    if (entry === undefined) return false
+    const settler = settlerOf(this.#recipient)
+    if (settlement === undefined) settler.queue.ack(entry)
+    else settler.queue.reject(entry, settlement)
+    settler.settled(this)
+    return true
   }
 
   /** Aborts `signal`, also one that nobody has asked for yet. */
@@ -124,16 +127,11 @@ export class Delivery implements Message, Holder {
     else this.#signal ??= AbortSignal.abort(reason)
   }
 
-  reject(settlement: Settlement): boolean {
-    const entry = this.#held
-    if (entry !== undefined) settlerOf(this.#recipient).reject(this, entry, settlement)
-    return entry !== undefined
-  }
-
   /** The ack wait is over. */
   expire(error: BusbarError): void {
-    const entry = this.#held
-    if (entry !== undefined) settlerOf(this.#recipient).takeAway(this, entry, error)
+    if (!this.settle({ outcome: 'nack', error })) return
+    settlerOf(this.#recipient).giveUpOn(this)
+    this.abort(error)
   }
 
   /** The consumer is given up on: what is not settled goes to `dispose`. */
@@ -141,12 +139,6 @@ export class Delivery implements Message, Holder {
     this.abort(reason)
     const entry = this.#held
     if (entry !== undefined) dispose(entry)
-  }
-
-  /** Settles by what a handler returned. */
-  settle(outcome: unknown): void {
-    if (outcome === 'nack' || outcome === 'drop') this.reject({ outcome: outcome satisfies Outcome })
-    else this.ack()
   }
 }
 

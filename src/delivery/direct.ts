@@ -1,18 +1,21 @@
 /**
  * `qos: 0`: the handler is called inside `publish()`, once, and what it does is
- * nobody else's trouble. There is no queue, but for events that are published
- * with a delay.
+ * nobody else's trouble. There is no queue; events that are published with a
+ * delay are kept until they are due.
  *
- * Layer 7.
+ * Layer 11.
  */
-import type { Recipient } from '../event/envelope.ts'
-import { addCounts, type Counts, type End, zeroCounts } from '../stats.ts'
+import type { BusbarError } from '../errors.ts'
+import type { Envelope, Recipient } from '../event/envelope.ts'
+import { isThenable } from '../promises.ts'
+import { type Counts, type End, zeroCounts } from '../stats.ts'
+import type { Intake } from '../subscription.ts'
+import { Deadlines } from '../time/deadlines.ts'
+import type { Schedule, Scheduled } from '../time/schedule.ts'
 import { Delivery } from './delivery.ts'
-import type { Entry } from './entry.ts'
-import { isThenable } from './handling.ts'
+import { Entry } from './entry.ts'
 import type { Handler, Message } from './message.ts'
-import type { MessageQueue } from './queue.ts'
-import type { Consumer, Facts } from './rules.ts'
+import type { Facts } from './rules.ts'
 import type { Workload } from './workload.ts'
 
 /** What a `Direct` asks of the broker. */
@@ -21,8 +24,10 @@ export interface DirectHost {
   readonly observed: boolean
   tell(what: 'delivered', direct: Direct, message: Message, facts: Facts): void
   ended(direct: Direct, message: Message, facts: Facts & { readonly end: End }): void
-  /** A handler has returned; somebody may be waiting for that. */
-  returned(direct: Direct): void
+  /** A handler has returned, or a delayed event has gone; somebody may be waiting for that. */
+  moved(direct: Direct): void
+  readonly schedule: Schedule
+  retire(direct: Direct): void
 }
 
 /** What a `Direct` is made of. */
@@ -31,23 +36,27 @@ export interface DirectParts {
   readonly handler: Handler
   readonly where: ((event: Message['event']) => boolean) | undefined
   readonly params: (topic: string) => readonly string[]
-  /** Whether `params` is always empty, so that messages can be shared. */
-  readonly isLiteral: boolean
+  /** Its number in the broker. */
+  readonly order: number
 }
 
-export class Direct implements Consumer, Recipient {
+export class Direct implements Intake, Recipient, Scheduled {
   readonly filter: string
+  readonly group: undefined
   readonly where: DirectParts['where']
   readonly params: DirectParts['params']
-  readonly isLiteral: boolean
-  isPaused = false
+  /** Nobody waits for room here. */
+  readonly hasLine = false
+  readonly order: number
+  /** Written by the broker's schedule. */
+  position = -1
+  isRetired = false
   isOver = false
   /** Called when a handler has returned. */
   watch: (() => void) | undefined
-  /** Holds delayed events; made when the first one comes. */
-  later: MessageQueue | undefined
   readonly #handler: Handler
   readonly #host: DirectHost
+  #isPaused = false
   /** Calls of the handler, and how many of them are over: all that is counted when nothing special happens. */
   #called = 0
   #returned = 0
@@ -55,15 +64,17 @@ export class Direct implements Consumer, Recipient {
   #isPlain = false
   /** What else there is to count; `acked` is what `#returned` has to be corrected by. */
   readonly #special: Counts = zeroCounts()
+  /** Events that wait for their time. */
+  readonly #delayed = new Deadlines<Entry>()
   /** Handlers that have not returned are not waited for any more. */
   #isAbandoned = false
   #controller: AbortController | undefined
 
-  constructor({ filter, handler, where, params, isLiteral }: DirectParts, host: DirectHost) {
+  constructor({ filter, handler, where, params, order }: DirectParts, host: DirectHost) {
     this.filter = filter
     this.where = where
     this.params = params
-    this.isLiteral = isLiteral
+    this.order = order
     this.#handler = handler
     this.#host = host
     this.#review()
@@ -75,17 +86,15 @@ export class Direct implements Consumer, Recipient {
     counts.delivered += this.#called
     counts.acked += this.#returned
     counts.inFlight += this.#called - this.#returned
-    if (this.later !== undefined) addCounts(counts, this.later.counts)
     return counts
-  }
-
-  /** Also while it is paused: nothing waits for it. */
-  get isFree(): boolean {
-    return true
   }
 
   get signal(): AbortSignal {
     return (this.#controller ??= new AbortController()).signal
+  }
+
+  get nextDeadline(): number {
+    return this.#delayed.next
   }
 
   /** Calls the handler with an event that is being published. */
@@ -103,19 +112,6 @@ export class Direct implements Consumer, Recipient {
     }
   }
 
-  /** Delivers nothing while it is paused. */
-  pause(isPaused: boolean): void {
-    this.isPaused = isPaused
-    this.#review()
-  }
-
-  /** Has `watch` called when a handler has returned. */
-  drain(watch: () => void): void {
-    this.watch = watch
-    this.#review()
-    watch()
-  }
-
   /** The event will be received later, in line. */
   line(): void {
     this.#special.matched++
@@ -130,19 +126,76 @@ export class Direct implements Consumer, Recipient {
     this.receive(message)
   }
 
-  /** Calls the handler with an event that was delayed. */
-  deliver(entry: Entry): void {
-    this.later?.withdraw(entry)
-    this.#host.workload.busy--
-    this.receive(new Delivery(entry.event, this))
+  /** The event will be received when it is due, or it expires before that. */
+  delay(event: Envelope, dueAt: number): void {
+    const { workload } = this.#host
+    workload.delayed++
+    workload.timed++
+    this.#special.matched++
+    this.#special.delayed++
+    const time = Math.min(dueAt, event.expiresAt ?? Infinity)
+    this.#delayed.set(new Entry(event), time)
+    this.#host.schedule.set(this, time)
   }
 
-  /** The subscription is over; running handlers may finish. */
-  end(reason: unknown): void {
+  /** Calls the handler with the first event that is due. */
+  fire(now: number): void {
+    const entry = this.#delayed.takeDue(now)
+    if (entry === undefined) return
+    const { event } = entry
+    this.#undelay()
+    if (event.isExpired(now)) this.refuse(event, 'expired')
+    else this.receive(new Delivery(event, this))
+    this.#host.moved(this)
+  }
+
+  /** What is delayed beyond `time` is cancelled. */
+  setHorizon(time: number): void {
+    for (const entry of [...this.#delayed.items()]) {
+      if (this.#delayed.timeOf(entry) <= time) continue
+      this.#delayed.delete(entry)
+      this.#undelay()
+      this.refuse(entry.event, 'cancelled')
+    }
+  }
+
+  /** The event has matched, and comes to its end without having been delivered. */
+  refuse(message: Message, end: End): void {
+    this.#special.matched++
+    this.#special[end]++
+    if (end === 'overflowed') this.#special.skipped++
+    this.#host.ended(this, message, { deliveryCount: 0, end })
+  }
+
+  /** Delivers nothing while it is paused. */
+  pause(isPaused: boolean): void {
+    this.#isPaused = isPaused
+    this.#review()
+  }
+
+  drain(done: () => void): void {
+    this.#host.retire(this)
+    this.watch = () => {
+      const { queued, delayed, inFlight } = this.counts
+      if (queued + delayed + inFlight === 0) done()
+    }
+    this.#review()
+    this.watch()
+  }
+
+  end(reason: BusbarError, abandons: boolean): void {
+    this.#host.retire(this)
+    this.close(reason)
+    if (abandons) this.abandon()
+    this.#host.moved(this)
+  }
+
+  /** Nothing is delivered any more; running handlers may finish. */
+  close(reason: BusbarError): void {
     const special = this.#special
     this.isOver = true
     this.#review()
-    this.later?.close()
+    this.setHorizon(-Infinity)
     special.cancelled += special.queued
     special.queued = 0
     this.#controller ??= new AbortController()
@@ -162,7 +215,7 @@ export class Direct implements Consumer, Recipient {
 
   /** `receive`, when there is more to it. */
   #receive(message: Message): void {
-    if (this.isOver || this.isPaused) return this.#refuse(message)
+    if (this.isOver || this.#isPaused) return this.refuse(message, this.isOver ? 'cancelled' : 'overflowed')
     this.#called++
     this.#host.tell('delivered', this, message, { deliveryCount: 1 })
     const handler = this.#handler // called without `this`
@@ -179,15 +232,16 @@ export class Direct implements Consumer, Recipient {
   }
 
   #review(): void {
-    this.#isPlain = !this.isOver && !this.isPaused && !this.#host.observed && this.watch === undefined
+    this.#isPlain = !this.isOver && !this.#isPaused && !this.#host.observed && this.watch === undefined
   }
 
-  #refuse(message: Message): void {
-    const end = this.isOver ? 'cancelled' : 'overflowed'
-    this.#special.matched++
-    this.#special[end]++
-    if (end === 'overflowed') this.#special.skipped++
-    this.#host.ended(this, message, { deliveryCount: 0, end })
+  /** A delayed event goes on; it is counted anew. */
+  #undelay(): void {
+    const { workload } = this.#host
+    this.#special.matched--
+    workload.delayed--
+    workload.timed--
+    this.#special.delayed--
   }
 
   #await(message: Message, result: unknown): void {
@@ -201,7 +255,7 @@ export class Direct implements Consumer, Recipient {
       workload.busy--
       workload.progress++
       this.#finish(message, failed, error)
-      this.#host.returned(this)
+      this.#host.moved(this)
     }
     Promise.resolve(result).then(
       () => finished(false),

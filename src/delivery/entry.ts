@@ -2,7 +2,7 @@
  * The place of one event in one queue: what the queue knows about a message
  * between its deliveries. There may be millions, so it has few fields.
  *
- * Layer 4.
+ * Layer 6.
  */
 import type { BusbarError } from '../errors.ts'
 import type { Envelope } from '../event/envelope.ts'

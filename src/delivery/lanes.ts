@@ -3,7 +3,7 @@
  * others are parked in the lane of their key, where they stand in nobody
  * else's way.
  *
- * Layer 5.
+ * Layer 7.
  */
 import { comesAfter, type Entry, isQueued } from './entry.ts'
 import { Ring } from './ring.ts'

@@ -1,7 +1,7 @@
 /**
  * What a handler is given: one event, on its way to one subscription.
  *
- * Layer 2.
+ * Layer 4.
  */
 import type { CloudEvent } from '../event/cloudevent.ts'
 

@@ -8,23 +8,23 @@
  *     |        |  |       |   +------> given up: dropped, exhausted, expired, dead lettered
  *     +--> delayed <-nack-+
  *
- * Layer 7.
+ * Layer 9.
  */
 import { BusbarError } from '../errors.ts'
 import type { Envelope } from '../event/envelope.ts'
 import { type Counts, type End, zeroCounts } from '../stats.ts'
-import { Deadlines, type Timed } from '../time/deadlines.ts'
+import { Deadlines } from '../time/deadlines.ts'
+import type { Scheduled } from '../time/schedule.ts'
 import { Backlog } from './backlog.ts'
-import type { Settlement } from './delivery.ts'
-import { Entry } from './entry.ts'
+import { Entry, isQueued } from './entry.ts'
 import { redeliveryDelayMs } from './redelivery.ts'
 import { Rotation } from './rotation.ts'
-import type { GivenUp, QueueHost, QueueParts, QueueRules } from './rules.ts'
+import type { GivenUp, QueueHost, QueueParts, QueueRules, Settlement } from './rules.ts'
 
 /** Dead letter topics that an event may go through. */
 const MAX_HOPS = 8
 
-export class MessageQueue implements Timed {
+export class MessageQueue implements Scheduled {
   readonly filter: string
   readonly group: string | undefined
   readonly rules: QueueRules
@@ -36,7 +36,7 @@ export class MessageQueue implements Timed {
   /** Whether it waits in the dispatcher for its turn. */
   isReady = false
   /** Whether publishes stand in line for room: nobody may pass them. */
-  hasLine = false
+  hasLine: boolean = false
   /** Nothing is matched for it any more: nobody has to wait for room in it. */
   isRetired = false
   /** After the last unsubscribe: nothing enters, and whatever is not acked is cancelled. */
@@ -47,7 +47,7 @@ export class MessageQueue implements Timed {
   readonly #backlog = new Backlog()
   readonly #deadlines = new Deadlines<Entry>()
   /** In flight, ack wait not begun. */
-  #unstamped: Entry[] = []
+  readonly #unstamped: Entry[] = []
   /** Called when a message came to its end or a handler returned; see `drain()`. */
   watch: (() => void) | undefined
 
@@ -59,12 +59,21 @@ export class MessageQueue implements Timed {
     this.#host = host
   }
 
+  get where(): QueueRules['where'] {
+    return this.rules.where
+  }
+
   get size(): number {
     return this.counts.queued + this.counts.delayed + this.counts.inFlight
   }
 
   get hasRoom(): boolean {
     return this.size < this.rules.capacity
+  }
+
+  /** Whether it never loses an event for want of room. */
+  get mayWait(): boolean {
+    return this.rules.overflow === 'wait' || this.rules.overflow === 'reject'
   }
 
   /** Whether a new event has to wait, or whatever else `overflow` says. */
@@ -76,50 +85,38 @@ export class MessageQueue implements Timed {
     return this.#deadlines.next
   }
 
-  /** Takes an event in, whether there is room or not. @param dueAt when it may be delivered, undefined for at once */
-  offer(event: Envelope, dueAt: number | undefined): void {
-    const entry = new Entry(event)
-    this.counts.matched++
-    if (dueAt !== undefined) return this.#delay(entry, dueAt)
-    this.#enqueue(entry)
-    this.#backlog.push(entry)
-    if (event.expiresAt !== undefined) this.#setDeadline(entry, event.expiresAt)
-    this.#host.ready(this)
-  }
-
   /**
-   * Takes an event into a full queue: the oldest that is queued goes for it,
-   * else the delayed one whose time comes last, else the event itself.
+   * An event that matches. In a full queue with `dropOldest` the oldest that is
+   * queued goes for it, else the delayed one whose time comes last, else the
+   * event itself. @param isForced whether it is taken in beyond the capacity
    */
-  offerInsteadOfOldest(event: Envelope, dueAt: number | undefined): void {
-    const victim = this.#backlog.oldest() ?? this.#deadlines.last(({ state }) => state === 'delayed')
-    if (victim === undefined) return this.overflow(event)
-    this.offer(event, dueAt)
+  offer(event: Envelope, isForced: boolean): void {
+    this.counts.matched++
+    if (isForced || this.mayWait || this.hasRoom) return this.#accept(event)
+    const victim =
+      this.rules.overflow === 'dropOldest'
+        ? (this.#backlog.oldest() ?? this.#deadlines.last(({ state }) => state === 'delayed'))
+        : undefined
     this.counts.skipped++
+    if (victim === undefined) {
+      this.counts.overflowed++
+      this.#host.ended(this, event, { deliveryCount: 0, end: 'overflowed' })
+      return
+    }
+    this.#accept(event)
     this.#end(victim, 'overflowed')
   }
 
-  /** An event that matched and finds no room. */
-  overflow(event: Envelope): void {
-    this.counts.matched++
-    this.counts.overflowed++
-    this.counts.skipped++
-    this.#host.ended(this, event, { deliveryCount: 0, end: 'overflowed' })
-  }
-
   /** The next message: from now on it is in flight. */
-  take(now: number): Entry | undefined {
+  take(): Entry | undefined {
+    // Reading the clock costs as much as some deliveries, and without deadlines nothing has expired.
+    const now = this.#deadlines.size === 0 ? 0 : this.#host.clock.now()
     for (;;) {
       const entry = this.#backlog.shift()
       if (entry === undefined) return undefined
       if (entry.event.isExpired(now)) this.#giveUp(entry, 'expired', undefined)
       else if (this.#backlog.claim(entry)) return this.#start(entry)
     }
-  }
-
-  /** Whether `take` needs the exact time. */
-  get hasDeadlines(): boolean {
-    return this.#deadlines.size > 0
   }
 
   /** What most messages come to: as `#end`, without what the others need. */
@@ -132,17 +129,9 @@ export class MessageQueue implements Timed {
     this.#host.moved(this)
   }
 
-  /** An entry in flight is no longer this queue's business, as if it had never matched. */
-  withdraw(entry: Entry): void {
-    this.#leave(entry)
-    this.counts.matched--
-    this.counts.delivered--
-    this.#passOn(entry)
-  }
-
   /** A message in flight is not acked: offered again, or at its end. */
   reject(entry: Entry, { outcome, delayMs, error }: Settlement): void {
-    const now = this.#host.now()
+    const now = this.#host.clock.now()
     if (this.isOver) return this.#end(entry, 'cancelled')
     if (entry.event.isExpired(now)) return this.#giveUp(entry, 'expired', error)
     if (outcome === 'drop') return this.#giveUp(entry, 'dropped', error)
@@ -150,8 +139,7 @@ export class MessageQueue implements Timed {
     const wait = delayMs ?? redeliveryDelayMs(this.rules.backoff, entry.deliveryCount, this.#host.random)
     if (now + wait > this.horizon) return this.#end(entry, 'cancelled')
     this.#offerAgain(entry, now, wait)
-    if (this.#host.observed)
-      this.#host.tell('redelivered', this, entry.event, { deliveryCount: entry.deliveryCount, error })
+    this.#host.tell('redelivered', this, entry.event, { deliveryCount: entry.deliveryCount, error })
   }
 
   /**
@@ -164,18 +152,16 @@ export class MessageQueue implements Timed {
     this.#offerAgain(entry, 0, 0)
   }
 
-  /** A message in flight whose consumer is given up on. */
-  cancel(entry: Entry): void {
-    this.#end(entry, 'cancelled')
-  }
-
   /** Nothing enters or is delivered any more: everything that is queued or delayed ends as cancelled. */
   close(): void {
     this.isOver = true
-    const waiting = [...this.#backlog.clear(), ...this.#deadlines.items()]
-    for (const entry of waiting) {
-      if (entry.state === 'queued' || entry.state === 'delayed') this.#end(entry, 'cancelled')
-    }
+    for (const entry of this.#backlog.clear()) if (isQueued(entry)) this.#end(entry, 'cancelled')
+    this.setHorizon(-Infinity)
+  }
+
+  /** What is in flight is cancelled, too. */
+  abandon(reason: BusbarError): void {
+    for (const taker of this.consumers.all()) taker.abandon(reason, (entry) => this.#end(entry, 'cancelled'))
   }
 
   /** What is delayed beyond `time` ends as cancelled, now and later. */
@@ -189,16 +175,13 @@ export class MessageQueue implements Timed {
   /** An async delivery: its ack wait begins at the end of this turn, if it is still in flight by then. */
   beginAckWait(entry: Entry): void {
     if (this.rules.ackWaitMs === Infinity) return
-    if (this.#unstamped.length === 0) this.#host.unstamped(this)
-    this.#unstamped.push(entry)
+    if (this.#unstamped.push(entry) === 1) this.#host.clock.nextTurn(this.#stamp)
   }
 
-  /** The turn is over. */
-  stamp(now: number): void {
-    const entries = this.#unstamped
-    this.#unstamped = []
-    for (const entry of entries) {
-      if (entry.state === 'inFlight' && entry.position < 0) this.#setDeadline(entry, now + this.rules.ackWaitMs)
+  readonly #stamp = (): void => {
+    const end = this.#host.clock.now() + this.rules.ackWaitMs
+    for (const entry of this.#unstamped.splice(0)) {
+      if (entry.state === 'inFlight' && entry.position < 0) this.#setDeadline(entry, end)
     }
   }
 
@@ -206,7 +189,7 @@ export class MessageQueue implements Timed {
   extend(entry: Entry, ms: number): void {
     const { ackWaitMs } = this.rules
     if (ackWaitMs === Infinity) return
-    const now = this.#host.now()
+    const now = this.#host.clock.now()
     const end = entry.position < 0 ? now + ackWaitMs : this.#deadlines.timeOf(entry)
     this.#setDeadline(entry, Math.max(end, now + ms))
   }
@@ -224,6 +207,16 @@ export class MessageQueue implements Timed {
     else this.#offerAgain(entry, now, 0)
   }
 
+  #accept(event: Envelope): void {
+    const entry = new Entry(event)
+    const dueAt = event.extras?.dueAt
+    if (dueAt !== undefined) return this.#delay(entry, dueAt)
+    this.#enqueue(entry)
+    this.#backlog.push(entry)
+    if (event.expiresAt !== undefined) this.#setDeadline(entry, event.expiresAt)
+    this.#host.ready(this)
+  }
+
   #enqueue(entry: Entry): void {
     entry.state = 'queued'
     this.counts.queued++
@@ -235,7 +228,10 @@ export class MessageQueue implements Timed {
     const { counts } = this
     const { workload } = this.#host
     workload.progress++
-    if (entry.position >= 0) this.#dropDeadline(entry)
+    if (entry.position >= 0) {
+      this.#deadlines.delete(entry)
+      workload.timed--
+    }
     if (entry.state === 'inFlight') {
       counts.inFlight--
       entry.delivery = undefined
@@ -272,12 +268,18 @@ export class MessageQueue implements Timed {
 
   /** An entry that is in flight or delayed waits, or is queued again at once. */
   #offerAgain(entry: Entry, now: number, wait: number): void {
+    const keepsLane = entry.state === 'delayed' || this.rules.ordered
     this.#leave(entry)
-    if (wait > 0) return this.#delay(entry, now + wait)
-    this.#enqueue(entry)
-    this.#backlog.pushBack(entry)
-    this.#host.ready(this)
-    if (entry.event.expiresAt !== undefined) this.#setDeadline(entry, entry.event.expiresAt)
+    if (wait > 0) this.#delay(entry, now + wait)
+    else {
+      this.#enqueue(entry)
+      this.#backlog.pushBack(entry)
+      // An older message of the key may have come back meanwhile; they line up anew, the oldest first.
+      if (!keepsLane) this.#passOn(entry)
+      if (entry.event.expiresAt !== undefined) this.#setDeadline(entry, entry.event.expiresAt)
+      this.#host.ready(this)
+    }
+    this.#host.moved(this)
   }
 
   /** The next message of the same key, if there is one, can go on. */
@@ -310,11 +312,6 @@ export class MessageQueue implements Timed {
   #setDeadline(entry: Entry, time: number): void {
     if (entry.position < 0) this.#host.workload.timed++
     this.#deadlines.set(entry, time)
-    this.#host.deadlineSet(this, time)
-  }
-
-  #dropDeadline(entry: Entry): void {
-    this.#deadlines.delete(entry)
-    this.#host.workload.timed--
+    this.#host.schedule.set(this, time)
   }
 }

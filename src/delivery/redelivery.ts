@@ -2,7 +2,7 @@
  * Redelivery: after a nack, how long until the message is offered again?
  * Arithmetic only.
  *
- * Layer 1. Full jitter as in "Exponential Backoff and Jitter" (AWS, 2015).
+ * Layer 2. Full jitter as in "Exponential Backoff and Jitter" (AWS, 2015).
  */
 
 /** Exponential backoff, or a list of exact waits whose last entry repeats. */

@@ -6,7 +6,7 @@
  *          v            v
  *   [ . .  a  b  c  d  .  . ]      index = (#head + i) & (capacity - 1)
  *
- * Layer 1.
+ * Layer 2.
  */
 const SMALLEST = 8
 
@@ -55,12 +55,8 @@ export class Ring<T> {
   /** Takes out whatever is not to be kept; the order of the rest stays. */
   keep(wanted: (item: T) => boolean): void {
     const kept = this.toArray().filter(wanted)
-    this.#length = kept.length
-    this.#slots = kept
-    this.#head = 0
-    let capacity = SMALLEST
-    while (capacity < kept.length) capacity *= 2
-    this.#resize(capacity)
+    this.clear()
+    for (const item of kept) this.push(item)
   }
 
   clear(): void {

@@ -2,12 +2,14 @@
  * What goes into a queue from outside: its rules, those who take its messages,
  * and the broker that performs what it decides. Types only.
  *
- * Layer 6.
+ * Layer 7.
  */
 import type { BusbarError } from '../errors.ts'
 import type { CloudEvent } from '../event/cloudevent.ts'
 import type { Envelope } from '../event/envelope.ts'
 import type { End } from '../stats.ts'
+import type { Clock } from '../time/clock.ts'
+import type { Schedule } from '../time/schedule.ts'
 import type { Entry } from './entry.ts'
 import type { Backoff } from './redelivery.ts'
 import type { Workload } from './workload.ts'
@@ -30,22 +32,31 @@ export interface Facts {
   readonly error?: unknown
 }
 
+/** What becomes of a message that is not acked. */
+export interface Settlement {
+  readonly outcome: 'nack' | 'drop'
+  readonly delayMs?: number | undefined
+  readonly error?: unknown
+}
+
 /** Why a message is given up. */
 export type GivenUp = 'dropped' | 'exhausted' | 'expired'
 
 /** What a queue asks of the broker. */
 export interface QueueHost<Queue> {
   readonly workload: Workload
+  readonly clock: Clock
   random(): number
-  now(): number
   /** Something can be delivered. */
   ready(queue: Queue): void
-  /** A message entered or left; somebody may be waiting for that. */
+  /** Nothing is matched for it any more. */
+  retire(queue: Queue): void
+  /** Whether the event loop has to turn before anything more is delivered. */
+  mustYield(): boolean
+  /** A message entered or left, or a handler returned; somebody may be waiting for that. */
   moved(queue: Queue): void
-  /** The queue's earliest deadline may have become earlier. */
-  deadlineSet(queue: Queue, time: number): void
-  /** Messages are in flight whose ack wait has to begin at the end of this turn of the event loop. */
-  unstamped(queue: Queue): void
+  /** Told when a queue's earliest deadline may have become earlier. */
+  readonly schedule: Schedule
   /** Whether somebody wants to hear of everything, also of acks. */
   readonly observed: boolean
   tell(what: 'delivered' | 'redelivered', queue: Queue, event: Envelope, facts: Facts): void
@@ -54,7 +65,7 @@ export interface QueueHost<Queue> {
 }
 
 /** Who takes messages from a queue. */
-export interface Consumer {
+export interface Taker {
   /** Whether it can take another message now. */
   readonly isFree: boolean
   deliver(entry: Entry): void

@@ -3,7 +3,7 @@
  * that neither a flood of messages nor a handler that publishes to itself
  * starves timers and I/O.
  *
- * Layer 1.
+ * Layer 2.
  */
 const MAX_DELIVERIES = 1000
 const MAX_MS = 10

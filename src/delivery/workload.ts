@@ -2,7 +2,7 @@
  * How much a broker has on its hands: the numbers behind `settled()`, `close()`
  * and a manual clock's waiting. Counting is what makes them exact.
  *
- * Layer 1.
+ * Layer 2.
  */
 export class Workload {
   /** Messages queued, messages held by iterators, and handlers that have not returned (overdue ones do not count). */

@@ -3,7 +3,7 @@
  * for its attributes. How an event looks on a wire is said in json.ts and
  * http.ts; nothing here reads a clock.
  *
- * Layer 1. Rules: CloudEvents 1.0.2, "Context Attributes" and "Type System".
+ * Layer 3. Rules: CloudEvents 1.0.2, "Context Attributes" and "Type System".
  */
 import { BusbarError, quote } from '../errors.ts'
 

@@ -2,10 +2,10 @@
  * The dead letter: the same event on another topic, with extension attributes
  * that say where it came from and why it was given up.
  *
- * Layer 4.
+ * Layer 6.
  */
 import type { CheckedAttributes, ExtensionValue } from './cloudevent.ts'
-import type { Envelope, Extras } from './envelope.ts'
+import { type Envelope, type Extras, extrasOf } from './envelope.ts'
 
 /** Why and after what a message was given up. */
 export interface DeadLetterFacts {
@@ -25,8 +25,8 @@ const FORBIDDEN = /[\p{Cc}\p{Cs}\p{NChar}]/gu
 /** The time to live is not carried over; the key is, so that order by key holds on the dead letter topic too. */
 export function deadLetterOf(event: Envelope, { reason, filter, group, deliveries, error }: DeadLetterFacts): Extras {
   const { specversion: _, data: __, expirytime: ___, ...attributes } = event.event
-  return {
-    attributes: {
+  return extrasOf(
+    {
       // What an event carries besides its data are its checked attributes.
       ...(attributes as CheckedAttributes & Record<string, ExtensionValue>),
       deadlettertopic: event.topic,
@@ -36,14 +36,9 @@ export function deadLetterOf(event: Envelope, { reason, filter, group, deliverie
       deadletterdeliveries: deliveries,
       ...(error !== undefined && { deadlettererror: describeError(error) }),
     },
-    key: event.key,
-    ttlMs: undefined,
-    delayMs: undefined,
-    expiresAt: undefined,
-    dueAt: undefined,
-    sequence: undefined,
-    hops: (event.extras?.hops ?? 0) + 1,
-  }
+    { key: event.key },
+    (event.extras?.hops ?? 0) + 1,
+  )
 }
 
 /** Name and message; never throws, whatever was thrown. */

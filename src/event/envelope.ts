@@ -3,11 +3,10 @@
  * much as delivering it, so the attributes are kept as they came and put
  * together when somebody reads them.
  *
- * An envelope is also the message of `qos: 0`: nothing can be settled there, so
- * all handlers of an event can look at the same object, and publishing
- * allocates nothing else.
+ * An envelope is also the message of a lone `qos: 0` handler: nothing can be
+ * settled there, so publishing allocates nothing else.
  *
- * Layer 3.
+ * Layer 5.
  */
 import type { Message } from '../delivery/message.ts'
 import type { CheckedAttributes, CloudEvent, ExtensionValue } from './cloudevent.ts'
@@ -25,10 +24,6 @@ export interface Origin {
   /** Random, so that ids are unique without asking anybody. */
   readonly idPrefix: string
   readonly load: Isolator['load']
-  /** Whose `qos: 0` handler is running, if one is. */
-  recipient: Recipient | undefined
-  /** Aborts when the broker closes. */
-  readonly signal: AbortSignal
 }
 
 /** A reading of the wall clock, shared by the events that were accepted at that moment. */
@@ -53,24 +48,31 @@ export interface Extras {
   readonly hops: number
 }
 
-const NO_PARAMS: readonly string[] = Object.freeze([])
+/** What an event has beyond its topic and data. @param attributes obey the rules */
+export function extrasOf(
+  attributes: Extras['attributes'],
+  { key, ttlMs, delayMs }: Partial<Extras>,
+  hops: number = 0,
+): Extras {
+  return { attributes, key, ttlMs, delayMs, expiresAt: undefined, dueAt: undefined, sequence: undefined, hops }
+}
 
 export class Envelope implements Message {
   readonly topic: string
   /** The data as the isolator stores it. */
-  readonly content: unknown
+  readonly data: unknown
   readonly extras: Extras | undefined
   /** Number of the event in its broker, in the order of acceptance. */
   serial: number
   /** When it was accepted, and by whom. */
   stamp: Stamp
-  /** The only recipient, when there is just one and it shares the envelope with nobody. */
+  /** Set when the envelope is a message. */
   recipient: Recipient | undefined
   #event: CloudEvent | undefined
 
-  constructor(topic: string, content: unknown, extras: Extras | undefined, serial: number, stamp: Stamp) {
+  constructor(topic: string, data: unknown, extras: Extras | undefined, serial: number, stamp: Stamp) {
     this.topic = topic
-    this.content = content
+    this.data = data
     this.extras = extras
     this.serial = serial
     this.stamp = stamp
@@ -104,33 +106,26 @@ export class Envelope implements Message {
     return this.extras?.attributes.id ?? this.stamp.origin.idPrefix + this.serial.toString(36)
   }
 
-  get data(): unknown {
-    return this.stamp.origin.load === undefined ? this.content : this.event.data
-  }
-
   get event(): CloudEvent {
-    return (this.#event ??= this.eventWith(this.load()))
+    return (this.#event ??= this.makeEvent())
   }
 
-  /** The data of one delivery. */
-  load(): unknown {
-    const { load } = this.stamp.origin
-    return load === undefined ? this.content : load(this.content)
-  }
-
-  eventWith(data: unknown): CloudEvent {
+  /** The event with data of its own, unless all share theirs. */
+  makeEvent(): CloudEvent {
     const { extras, stamp, topic } = this
     const event: { [name: string]: unknown } = {
       specversion: '1.0',
       id: this.id,
       source: stamp.origin.source,
       type: topic,
-      time: timeText(stamp),
+      time: (stamp.text ??= new Date(stamp.wall).toISOString()),
     }
     if (extras !== undefined) {
       Object.assign(event, extras.attributes)
       if (extras.ttlMs !== undefined) event.expirytime = new Date(stamp.wall + extras.ttlMs).toISOString()
     }
+    const { load } = stamp.origin
+    const data = load === undefined ? this.data : load(this.data)
     if (data !== undefined) event.data = data
     return Object.freeze(event) as unknown as CloudEvent // all required attributes are set above
   }
@@ -144,13 +139,11 @@ export class Envelope implements Message {
   }
 
   get params(): readonly string[] {
-    return this.recipient?.params(this.topic) ?? NO_PARAMS
+    return this.#to.params(this.topic)
   }
 
-  /** Shared by all handlers of the event, so it is that of the handler which is running; after its first `await`, the broker's. */
   get signal(): AbortSignal {
-    const { origin } = this.stamp
-    return (this.recipient ?? origin.recipient ?? origin).signal
+    return this.#to.signal
   }
 
   ack(): boolean {
@@ -168,8 +161,8 @@ export class Envelope implements Message {
   extend(): boolean {
     return false
   }
-}
 
-function timeText(stamp: Stamp): string {
-  return (stamp.text ??= new Date(stamp.wall).toISOString())
+  get #to(): Recipient {
+    return this.recipient as Recipient // who reads it as a message is one
+  }
 }

@@ -3,7 +3,7 @@
  * modes. Headers and bodies are plain data: sending and receiving them is for
  * others.
  *
- * Layer 1. Source: CloudEvents 1.0.2, "HTTP Protocol Binding".
+ * Layer 5. Source: CloudEvents 1.0.2, "HTTP Protocol Binding".
  */
 import { quote } from '../errors.ts'
 import { refuse, type WireEvent } from './cloudevent.ts'

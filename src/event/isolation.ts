@@ -3,7 +3,7 @@
  * when the event is published, so that what the publisher does to its object
  * later is not seen, and another one for each delivery that reads it.
  *
- * Layer 1.
+ * Layer 3.
  */
 import { BusbarError } from '../errors.ts'
 
@@ -36,21 +36,19 @@ export function isolatorFor(isolation: Isolation): Isolator {
 }
 
 function toText(data: unknown): unknown {
-  const text = guard(() => JSON.stringify(data))
-  if (text === undefined && data !== undefined) throw invalid(undefined)
-  return text
+  return guard(() => {
+    const text = JSON.stringify(data)
+    if (text === undefined && data !== undefined) throw new TypeError('JSON has no such value')
+    return text
+  })
 }
 
 function guard<T>(copy: () => T): T {
   try {
     return copy()
   } catch (cause) {
-    throw invalid(cause)
+    throw new BusbarError('ERR_EVENT_INVALID', 'Invalid data: it cannot be copied', { attribute: 'data', cause })
   }
-}
-
-function invalid(cause: unknown): BusbarError {
-  return new BusbarError('ERR_EVENT_INVALID', 'Invalid data: it cannot be copied', { attribute: 'data', cause })
 }
 
 /** Only plain objects and arrays: a frozen `Map` still changes, and typed arrays cannot be frozen. */

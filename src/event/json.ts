@@ -4,7 +4,7 @@
  * frozen but for its data. A member that occurs twice counts where it is last,
  * as in `JSON.parse`.
  *
- * Layer 1. Source: CloudEvents 1.0.2, "JSON Event Format".
+ * Layer 4. Source: CloudEvents 1.0.2, "JSON Event Format".
  */
 import { BusbarError, quote } from '../errors.ts'
 import { checkAttribute, refuse, type WireEvent } from './cloudevent.ts'

@@ -3,7 +3,7 @@
  * one moment after the other, and before each next moment everything that the
  * last one caused: microtasks, turns of the event loop, handlers.
  *
- * Layer 1.
+ * Layer 16.
  */
 import { checkOne, DURATION, refuseOption } from '../checks.ts'
 import { BusbarError } from '../errors.ts'

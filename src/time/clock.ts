@@ -2,7 +2,7 @@
  * The only place where time comes from. A broker has one clock and is told the
  * time by nothing else; tests give it a `ManualClock`.
  *
- * Layer 0.
+ * Layer 1.
  */
 
 /** What a broker shows its clock, so that a manual clock can wait for the work that it starts. */

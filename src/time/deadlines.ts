@@ -1,16 +1,13 @@
 /**
- * Many deadlines, one timer. `Deadlines` is a four-ary heap that knows where
- * each of its items stands, so that an item can be moved or taken out without
- * a search and nothing that is over stays in memory. `Alarm` turns the earliest
- * deadline into at most one native timer.
+ * Many deadlines, and which comes first: a four-ary heap that knows where each
+ * of its items stands, so that an item can be moved or taken out without a
+ * search and nothing that is over stays in memory.
  *
  *   #items [a b c d e f ...]   the four children of i stand at 4i+1 ... 4i+4
  *   #times [3 5 4 9 8 5 ...]   beside them, so that comparing reads no object
  *
- * Layer 1.
+ * Layer 3.
  */
-import { type Clock, MAX_TIMER_MS } from './clock.ts'
-
 /** What can stand in one `Deadlines`. */
 export interface Timed {
   /** Where it stands; -1 when it has no deadline. Written by `Deadlines` only. */
@@ -123,74 +120,5 @@ export class Deadlines<T extends Timed> {
       if (this.#precedes(this.#items[i] as T, this.#times[i] as number, best)) best = i
     }
     return best
-  }
-}
-
-/**
- * Calls `ring` when the earliest time it was asked for has come. A native timer
- * is armed one turn of the event loop after the asking, because most of what is
- * in flight is settled within its turn and needs none; a timer that rings too
- * early (deadlines that were taken back stay armed while others wait) just asks
- * again.
- */
-export class Alarm {
-  readonly #clock: Clock
-  /** Told the time; returns when it wants to be called again, `Infinity` for never. */
-  readonly #ring: (now: number) => number
-  /** The time asked for; `Infinity` when nothing waits. */
-  #wanted = Infinity
-  /** The time that `#handle` is armed for. */
-  #armed = Infinity
-  #handle: unknown
-  /** Whether a turn is on its way that will arm the timer. */
-  #turning = false
-
-  constructor(clock: Clock, ring: (now: number) => number) {
-    this.#clock = clock
-    this.#ring = ring
-  }
-
-  /** Asks to ring at `time`, or earlier. */
-  askFor(time: number): void {
-    if (time >= this.#wanted) return
-    this.#wanted = time
-    if (this.#turning || time >= this.#armed) return
-    this.#turning = true
-    this.#clock.nextTurn(this.#turn)
-  }
-
-  /** Nothing waits any more: no timer stays. */
-  cancel(): void {
-    this.#wanted = Infinity
-    this.#disarm()
-  }
-
-  readonly #turn = (): void => {
-    this.#turning = false
-    if (this.#wanted < this.#armed) this.#arm()
-  }
-
-  #arm(): void {
-    this.#disarm()
-    this.#armed = this.#wanted
-    const delayMs = Math.ceil(this.#wanted - this.#clock.now())
-    this.#handle = this.#clock.setTimer(this.#fire, Math.min(Math.max(delayMs, 0), MAX_TIMER_MS))
-  }
-
-  #disarm(): void {
-    if (this.#armed === Infinity) return
-    this.#armed = Infinity
-    this.#clock.clearTimer(this.#handle)
-    this.#handle = undefined
-  }
-
-  readonly #fire = (): void => {
-    this.#armed = Infinity
-    this.#handle = undefined
-    this.#wanted = Infinity
-    const next = this.#ring(this.#clock.now())
-    if (next === Infinity || this.#wanted <= next) return
-    this.#wanted = next
-    this.#arm()
   }
 }

@@ -3,7 +3,7 @@
  * subscribed to. Everything behind these checks takes well-formed text for
  * granted.
  *
- * Layer 1. One pass over the text, which ends at the first fault.
+ * Layer 3. One pass over the text, which ends at the first fault.
  */
 import { BusbarError, quote } from '../errors.ts'
 import { type Dialect, type Rules, rulesOf } from './dialect.ts'

@@ -16,7 +16,7 @@
  * found is compared with the topic: what comes before only has to let no match
  * slip through.
  *
- * Layer 1.
+ * Layer 5.
  */
 import { type Dialect, type Rules, rulesOf } from './dialect.ts'
 import { matches } from './params.ts'

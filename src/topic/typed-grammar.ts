@@ -3,7 +3,7 @@
  * levels, and what is wrong with one. Types only; `topic.ts` says the same at
  * run time.
  *
- * Layer 2.
+ * Layer 3.
  */
 import type { Dialect } from './dialect.ts'
 

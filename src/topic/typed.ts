@@ -9,7 +9,7 @@
  * template key both fit a topic, the literal key decides; a filter with
  * wildcards answers for both with the template key.
  *
- * Layer 3. The rules are those of the dialects, see `dialect.ts`.
+ * Layer 4. The rules are those of the dialects, see `dialect.ts`.
  */
 import type { Dialect } from './dialect.ts'
 import type {

@@ -24,6 +24,7 @@ import { closing } from './p8-closing.ts'
 import { ending } from './p8-ending.ts'
 import { deadLetters } from './p9-dead-letters.ts'
 import { time } from './p10-time.ts'
+import { survivors } from './survivors.ts'
 
 const suites: Readonly<Record<string, (create: Create) => void>> = {
   P1: accounting,
@@ -44,6 +45,7 @@ const suites: Readonly<Record<string, (create: Create) => void>> = {
   options,
   rest,
   lessons,
+  survivors,
 }
 
 /** Adds the suite to the running test file; `features.skip` names what this kind of broker lacks, and why. */

@@ -20,7 +20,14 @@ describe('busbar/cloudevents', () => {
   })
 
   it('takes back what it makes', () => {
-    const event = { specversion: '1.0', id: '1', source: '/shop', type: 'placed', data: [1] } as const
+    const event = {
+      specversion: '1.0',
+      id: '1',
+      source: '/shop',
+      type: 'placed',
+      datacontenttype: 'application/json',
+      data: [1],
+    } as const
     assert.deepEqual(door.fromJSON(door.toJSON(event)), event)
     assert.deepEqual(door.fromHTTP(door.toHTTP(event)), event)
   })

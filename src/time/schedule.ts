@@ -1,0 +1,80 @@
+/**
+ * The deadlines of one broker and its one native timer. The timer is armed one
+ * turn of the event loop after the asking, because most of what is in flight is
+ * settled within its turn and needs none; one that rings too early (deadlines
+ * that were taken back stay armed while others wait) is just armed again.
+ *
+ * Layer 4.
+ */
+import { Turn } from '../delivery/turn.ts'
+import { type Clock, MAX_TIMER_MS } from './clock.ts'
+import { Deadlines, type Timed } from './deadlines.ts'
+
+/** What is called when its earliest deadline has come; a queue, mostly. */
+export interface Scheduled extends Timed {
+  readonly nextDeadline: number
+  fire(now: number): void
+}
+
+export class Schedule {
+  readonly #clock: Clock
+  /** Each with its earliest deadline, or an earlier time that has been taken back since. */
+  readonly #deadlines = new Deadlines<Scheduled>()
+  /** The time that `#handle` is armed for; `Infinity` for none. */
+  #armed = Infinity
+  #handle: unknown
+  /** Whether a turn is on its way that will arm the timer. */
+  #isTurning = false
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** Calls `item` at `time`, unless it will be called before. */
+  set(item: Scheduled, time: number): void {
+    if (item.position >= 0 && this.#deadlines.timeOf(item) <= time) return
+    this.#deadlines.set(item, time)
+    if (this.#isTurning || time >= this.#armed) return
+    this.#isTurning = true
+    this.#clock.nextTurn(this.#arm)
+  }
+
+  delete(item: Scheduled): void {
+    this.#deadlines.delete(item)
+  }
+
+  /** Nothing has a deadline: no timer stays. */
+  clear(): void {
+    if (this.#deadlines.size > 0) this.#deadlines.clear()
+    if (this.#armed < Infinity) this.#disarm()
+  }
+
+  readonly #arm = (): void => {
+    this.#isTurning = false
+    const { next } = this.#deadlines
+    if (next >= this.#armed) return
+    this.#disarm()
+    this.#armed = next
+    const delayMs = Math.ceil(next - this.#clock.now())
+    this.#handle = this.#clock.setTimer(this.#fire, Math.min(Math.max(delayMs, 0), MAX_TIMER_MS))
+  }
+
+  #disarm(): void {
+    if (this.#armed < Infinity) this.#clock.clearTimer(this.#handle)
+    this.#armed = Infinity
+    this.#handle = undefined
+  }
+
+  readonly #fire = (): void => {
+    this.#armed = Infinity
+    const now = this.#clock.now()
+    const turn = new Turn(() => this.#clock.now())
+    while (!turn.spend()) {
+      const item = this.#deadlines.takeDue(now)
+      if (item === undefined) break
+      item.fire(now)
+      if (item.nextDeadline < Infinity) this.set(item, item.nextDeadline)
+    }
+    this.#arm()
+  }
+}

@@ -1,0 +1,203 @@
+/** `qos: 0`, closely. */
+import assert from 'node:assert/strict'
+import { describe } from 'node:test'
+import { Broker } from '../../src/index.ts'
+import { assertStats, type Create, claims, deferred, isSettled, never, recorder, turn } from '../conformance/harness.ts'
+import { held } from '../conformance/survivors.ts'
+
+const create: Create = (options) => new Broker({ ...options, dialect: 'mqtt' })
+const it = claims(create)
+
+describe('qos 0, closely', () => {
+  it('cancels what stands in line when it unsubscribes', async ({ broker, subscribe }) => {
+    const seen = recorder()
+    subscribe('a', () => void (broker.publish('b', 1), other.unsubscribe()), { qos: 0 })
+    const other = subscribe('b', seen.handler, { qos: 0 })
+    await broker.publish('a', 1)
+    assert.deepEqual(seen.data(), [])
+    assertStats(other.stats(), { matched: 1, cancelled: 1, queued: 0, delivered: 0 })
+  })
+
+  it('is waited for by settled() and drain() while an async handler runs', async ({ broker, subscribe }) => {
+    const { handler, release } = held()
+    const subscription = subscribe('a', handler, { qos: 0 })
+    await broker.publish('a', 1)
+    const settled = broker.settled()
+    const drained = subscription.drain()
+    assert.deepEqual([await isSettled(settled), await isSettled(drained)], [false, false])
+    await release(1)
+    assert.deepEqual([await isSettled(settled), await isSettled(drained)], [true, true])
+  })
+
+  it('is waited for by settled() until its async handler returns', async ({ broker, subscribe }) => {
+    const { handler, release } = held()
+    subscribe('a', handler, { qos: 0 })
+    await broker.publish('a', 1)
+    const settled = broker.settled()
+    assert.equal(await isSettled(settled), false)
+    await release(1)
+    assert.equal(await isSettled(settled), true)
+  })
+
+  for (const fails of [false, true]) {
+    it(`has drained when its last delayed event ${fails ? 'has failed' : 'was handled'}`, async ({
+      broker,
+      clock,
+      subscribe,
+    }) => {
+      const handler = (): void => {
+        if (fails) throw new Error('the last one')
+      }
+      const subscription = subscribe('a', handler, { qos: 0 })
+      await broker.publish('a', 1, { delayMs: 10 })
+      const drained = subscription.drain()
+      await clock.advance(10)
+      assert.equal(await isSettled(drained), true)
+      assertStats(subscription.stats(), { acked: fails ? 0 : 1, dropped: fails ? 1 : 0 })
+    })
+  }
+
+  it('matches nothing more while it drains, and waits for what is delayed', async ({ broker, clock, subscribe }) => {
+    const { handler, data, release } = held()
+    const subscription = subscribe('a', handler, { qos: 0 })
+    await broker.publish('a', 1)
+    await broker.publish('a', 2, { delayMs: 10 })
+    const drained = subscription.drain()
+    await broker.publish('a', 3)
+    await release(1)
+    assert.equal(await isSettled(drained), false)
+    await clock.advance(10)
+    assert.equal(await isSettled(drained), false)
+    await release(2)
+    assert.equal(await isSettled(drained), true)
+    assert.deepEqual(data(), [1, 2])
+    assertStats(subscription.stats(), { matched: 2, acked: 2 })
+  })
+
+  it('cancels what an async handler still does when close() gives up on it', async ({ broker, clock, subscribe }) => {
+    const { handler, release } = held()
+    const subscription = subscribe('a', handler, { qos: 0 })
+    await broker.publish('a', 1)
+    const closed = broker.close({ graceMs: 10 })
+    await clock.advance(10)
+    assert.equal((await closed).cancelled, 1)
+    assertStats(subscription.stats(), { cancelled: 1, inFlight: 0, acked: 0, overdue: 1 })
+    await release(1)
+    assertStats(subscription.stats(), { cancelled: 1, acked: 0, overdue: 0 })
+  })
+
+  it('cancels a handler that fails after unsubscribe(), and reports nothing', async ({ broker, errors, subscribe }) => {
+    const gate = deferred()
+    const subscription = subscribe('a', () => gate.promise, { qos: 0 })
+    await broker.publish('a', 1)
+    await subscription.unsubscribe()
+    gate.reject(new Error('too late'))
+    await turn()
+    assertStats(subscription.stats(), { cancelled: 1, dropped: 0, inFlight: 0 })
+    assert.deepEqual(errors, [])
+  })
+
+  it('counts what is delayed, and cancels it with unsubscribe()', async ({ broker, clock, subscribe }) => {
+    const seen = recorder()
+    const subscription = subscribe('a', seen.handler, { qos: 0 })
+    await broker.publish('a', 1, { delayMs: 10 })
+    assertStats(subscription.stats(), { matched: 1, delayed: 1 })
+    await subscription.unsubscribe()
+    assertStats(subscription.stats(), { cancelled: 1, delayed: 0 })
+    await clock.advance(20)
+    assert.deepEqual(seen.data(), [])
+  })
+
+  it('aborts the signal of its messages with unsubscribe()', async ({ broker, subscribe }) => {
+    const seen = recorder(() => never)
+    const subscription = subscribe('+', seen.handler, { qos: 0 })
+    await broker.publish('a', 1)
+    const { signal } = seen.at(0)
+    await subscription.unsubscribe()
+    assert.equal(signal.reason?.code, 'ERR_CLOSED')
+  })
+
+  for (const qos of [0, 1] as const) {
+    it(`calls a handler of qos ${qos} without this`, async ({ broker, subscribe }) => {
+      const seen: unknown[] = []
+      subscribe(
+        'a',
+        function (this: unknown) {
+          seen.push(this)
+        },
+        { qos },
+      )
+      await broker.publish('a', 1)
+      await turn()
+      assert.deepEqual(seen, [undefined])
+    })
+  }
+
+  it('has the signal of its own subscription, also after its handlers have been called', async ({
+    broker,
+    subscribe,
+  }) => {
+    const seen = recorder()
+    const [first] = [0, 1].map(() => subscribe('a', seen.handler, { qos: 0 }))
+    await broker.publish('a', 1)
+    await first?.unsubscribe()
+    assert.deepEqual([seen.at(0).signal.aborted, seen.at(1).signal.aborted], [true, false])
+    await broker.close()
+    assert.equal(seen.at(1).signal.aborted, true)
+  })
+  it('waits in settled() for what stands in line', async ({ broker, subscribe }) => {
+    const seen = recorder()
+    let settled: Promise<number> | undefined
+    subscribe(
+      'a',
+      () => {
+        void broker.publish('b', 1)
+        settled = broker.settled().then(() => seen.messages.length)
+      },
+      { qos: 0 },
+    )
+    subscribe('b', seen.handler, { qos: 0 })
+    await broker.publish('a', 1)
+    assert.equal(await settled, 1)
+  })
+
+  it('has the signal of its subscription also in line', async ({ broker, subscribe }) => {
+    const signals: AbortSignal[] = []
+    subscribe('a', () => void broker.publish('b', 1), { qos: 0 })
+    const inLine = subscribe('b', (message) => void signals.push(message.signal), { qos: 0 })
+    await broker.publish('a', 1)
+    await inLine.unsubscribe()
+    assert.deepEqual(
+      signals.map(({ aborted }) => aborted),
+      [true],
+    )
+  })
+
+  it('takes a thenable that calls back again and again, and throws, for one return', async ({
+    broker,
+    errors,
+    subscribe,
+  }) => {
+    const then = (yes: () => void, no: (error: unknown) => void): void => {
+      for (let i = 0; i < 3; i++) yes()
+      no(new Error('both'))
+      throw new Error('and more')
+    }
+    const subscription = subscribe('a', () => ({ then }), { qos: 0 })
+    await broker.publish('a', 1)
+    await turn()
+    assertStats(subscription.stats(), { acked: 1, dropped: 0, inFlight: 0 })
+    assert.deepEqual(errors, [])
+  })
+
+  it('gives params to each of several subscriptions, also to one in line', async ({ broker, subscribe }) => {
+    const seen: unknown[] = []
+    for (const filter of ['a/b', '+/b', '#']) subscribe(filter, (message) => void seen.push(message.params), { qos: 0 })
+    subscribe('start', () => void broker.publish('a/b', 2), { qos: 0 })
+    await broker.publish('a/b', 1)
+    await broker.publish('start', 1)
+    const each = [[], ['a'], ['a/b']]
+    const sorted = (some: unknown[]): string[] => some.map((one) => JSON.stringify(one)).sort()
+    assert.deepEqual(sorted(seen), sorted([...each, ['start'], ...each]))
+  })
+})

@@ -1,0 +1,337 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { type Clock, MAX_TIMER_MS } from '../../src/time/clock.ts'
+import { Deadlines, type Timed } from '../../src/time/deadlines.ts'
+import { Schedule } from '../../src/time/schedule.ts'
+
+class Item implements Timed {
+  position = -1
+  readonly order: number
+  constructor(order: number) {
+    this.order = order
+  }
+}
+
+/** The plain way: a list of pairs, sorted whenever somebody asks. */
+class Sorted {
+  readonly times = new Map<Item, number>()
+  get order(): Item[] {
+    return [...this.times].sort(([a, s], [b, t]) => s - t || a.order - b.order).map(([item]) => item)
+  }
+}
+
+function assertSame(deadlines: Deadlines<Item>, sorted: Sorted, items: readonly Item[]): void {
+  const { order, times } = sorted
+  const first = order[0]
+  assert.equal(deadlines.size, times.size)
+  assert.equal(deadlines.next, first === undefined ? Infinity : times.get(first))
+  assert.deepEqual(new Set(deadlines.items()), new Set(times.keys()))
+  for (const item of items) {
+    assert.equal(deadlines.timeOf(item), times.get(item) ?? Infinity)
+    assert.equal(item.position >= 0, times.has(item))
+    if (item.position >= 0) assert.equal(deadlines.items()[item.position], item)
+  }
+  const isOdd = ({ order: number }: Item): boolean => number % 2 === 1
+  assert.equal(deadlines.last(isOdd), order.filter(isOdd).at(-1))
+}
+
+/** One step on both; `what` is a number so that shrinking leads to the plainest. */
+function act(deadlines: Deadlines<Item>, sorted: Sorted, what: string, item: Item, time: number): void {
+  if (what === 'set') {
+    deadlines.set(item, time)
+    sorted.times.set(item, time)
+  } else if (what === 'delete') {
+    deadlines.delete(item)
+    sorted.times.delete(item)
+  } else if (what === 'clear') {
+    deadlines.clear()
+    sorted.times.clear()
+  } else {
+    const due = sorted.order.find((one) => (sorted.times.get(one) ?? Infinity) <= time)
+    assert.equal(deadlines.takeDue(time), due)
+    if (due !== undefined) sorted.times.delete(due)
+  }
+}
+
+describe('Deadlines', () => {
+  it('does what a sorted list does', () => {
+    const often = (weight: number, name: string) => ({ weight, arbitrary: fc.constant(name) })
+    const what = fc.oneof(often(24, 'set'), often(8, 'delete'), often(6, 'take'), often(1, 'clear'))
+    const step = fc.tuple(what, fc.nat(29), fc.nat(40))
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 120, size: 'max' }), (steps) => {
+        const deadlines = new Deadlines<Item>()
+        const sorted = new Sorted()
+        const items = Array.from({ length: 30 }, (_, order) => new Item(order))
+        for (const [name, index, time] of steps) {
+          const item = items[index]
+          assert.ok(item)
+          act(deadlines, sorted, name, item, time)
+          assertSame(deadlines, sorted, items)
+        }
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('hands out 10 000 items in order of time, then of their own, with half of them taken out in between', () => {
+    const time = fc.nat(3_000)
+    fc.assert(
+      fc.property(fc.array(time, { minLength: 10_000, maxLength: 10_000 }), (times) => {
+        const deadlines = new Deadlines<Item>()
+        const all = times.map((due, order) => ({ due, item: new Item(order) }))
+        for (const { due, item } of all) deadlines.set(item, due)
+        for (const { item } of all) if (item.order % 2 === 0) deadlines.delete(item)
+        const left = all
+          .filter(({ item }) => item.order % 2 === 1)
+          .sort((a, b) => a.due - b.due || a.item.order - b.item.order)
+        for (const { due, item } of left) {
+          assert.equal(deadlines.takeDue(due - 0.5), undefined)
+          assert.equal(deadlines.takeDue(due), item)
+        }
+        assert.equal(deadlines.size, 0)
+      }),
+      { numRuns: 3 },
+    )
+  })
+
+  it('forgets what was deleted twice, and what it never knew', () => {
+    const deadlines = new Deadlines<Item>()
+    const [a, b] = [new Item(1), new Item(2)]
+    deadlines.set(a, 5)
+    deadlines.delete(b)
+    deadlines.delete(a)
+    deadlines.delete(a)
+    assert.equal(deadlines.size, 0)
+    assert.equal(deadlines.next, Infinity)
+  })
+
+  it('takes an item in again after clear()', () => {
+    const deadlines = new Deadlines<Item>()
+    const item = new Item(1)
+    deadlines.set(item, 5)
+    deadlines.clear()
+    deadlines.set(item, 7)
+    assert.equal(deadlines.takeDue(7), item)
+  })
+})
+
+/** A clock that is moved by hand, one native timer or turn at a time. */
+class Bench implements Clock {
+  time = 0
+  readonly timers = new Map<object, { readonly at: number; readonly callback: () => void }>()
+  /** The delays asked for, in order. */
+  readonly asked: number[] = []
+  most = 0
+  #turns: (() => void)[] = []
+
+  now(): number {
+    return this.time
+  }
+
+  wallTime(): number {
+    return this.time
+  }
+
+  setTimer(callback: () => void, delayMs: number): unknown {
+    const handle = {}
+    this.asked.push(delayMs)
+    this.timers.set(handle, { at: this.time + delayMs, callback })
+    this.most = Math.max(this.most, this.timers.size)
+    return handle
+  }
+
+  clearTimer(handle: unknown): void {
+    this.timers.delete(handle as object) // what setTimer returned
+  }
+
+  nextTurn(callback: () => void): void {
+    this.#turns.push(callback)
+  }
+
+  turn(): void {
+    for (const callback of this.#turns.splice(0)) callback()
+  }
+
+  /** Lets native timers ring until `time`, each `lateMs` too late. */
+  moveTo(time: number, lateMs = 0): void {
+    this.turn()
+    for (;;) {
+      const due = [...this.timers].sort(([, a], [, b]) => a.at - b.at)[0]
+      if (due === undefined || due[1].at > time) break
+      this.timers.delete(due[0])
+      this.time = Math.max(this.time, due[1].at + lateMs)
+      due[1].callback()
+      this.turn()
+    }
+    this.time = Math.max(this.time, time)
+  }
+}
+
+/** Something with a list of deadlines in a schedule, which notes when it is called for one. */
+function alarmFor(clock: Bench) {
+  const wanted: number[] = []
+  const rang: number[] = []
+  let rings = 0
+  const schedule = new Schedule(clock)
+  const item = {
+    position: -1,
+    order: 0,
+    get nextDeadline() {
+      return wanted[0] ?? Infinity
+    },
+    fire(now: number) {
+      rings++
+      wanted.sort((a, b) => a - b)
+      while (wanted.length > 0 && (wanted[0] ?? Infinity) <= now) {
+        wanted.shift()
+        rang.push(now)
+      }
+    },
+  }
+  const ask = (...times: number[]): void => {
+    for (const time of times) {
+      wanted.push(time)
+      schedule.set(item, time)
+    }
+  }
+  return { schedule, ask, rang, wanted, rings: () => rings }
+}
+
+describe('Schedule', () => {
+  it('rings at the times it was asked for, with one timer at a time', () => {
+    const clock = new Bench()
+    const { ask, rang } = alarmFor(clock)
+    ask(30, 10, 20, 10)
+    clock.moveTo(100)
+    assert.deepEqual(rang, [10, 10, 20, 30])
+    assert.equal(clock.most, 1)
+    assert.equal(clock.timers.size, 0)
+  })
+
+  it('arms no timer within the turn in which it was asked', () => {
+    const clock = new Bench()
+    const { schedule, ask, wanted } = alarmFor(clock)
+    ask(30)
+    assert.equal(clock.timers.size, 0)
+    wanted.length = 0
+    schedule.clear()
+    clock.turn()
+    assert.deepEqual(clock.asked, [])
+  })
+
+  it('moves its timer forward for an earlier time, and arms none for a later one', () => {
+    const clock = new Bench()
+    const { ask, rang } = alarmFor(clock)
+    ask(50)
+    clock.turn()
+    ask(80)
+    clock.turn()
+    assert.deepEqual(clock.asked, [50])
+    ask(20)
+    clock.turn()
+    assert.deepEqual(clock.asked, [50, 20])
+    assert.equal(clock.timers.size, 1)
+    clock.moveTo(100)
+    assert.deepEqual(rang, [20, 50, 80])
+    assert.equal(clock.most, 1)
+  })
+
+  for (const time of [MAX_TIMER_MS, MAX_TIMER_MS + 1, 2 ** 33, 400 * 86_400_000]) {
+    it(`keeps a time ${time} ms away with native timers that end at 2^31 - 1`, () => {
+      const clock = new Bench()
+      const { ask, rang } = alarmFor(clock)
+      ask(time)
+      clock.moveTo(time - 1)
+      assert.deepEqual(rang, [])
+      clock.moveTo(time)
+      assert.deepEqual(rang, [time])
+      assert.ok(Math.max(...clock.asked) <= MAX_TIMER_MS)
+      assert.equal(clock.most, 1)
+    })
+  }
+
+  it('never asks for a negative delay, and rings for what is over at once', () => {
+    const clock = new Bench()
+    const { ask, rang } = alarmFor(clock)
+    clock.time = 1_000
+    ask(10)
+    clock.moveTo(1_000)
+    assert.deepEqual([clock.asked, rang], [[0], [1_000]])
+  })
+
+  it('never asks for less than what is left of a millisecond', () => {
+    const clock = new Bench()
+    const { ask, rings } = alarmFor(clock)
+    clock.time = 0.25
+    ask(10)
+    clock.moveTo(20)
+    assert.deepEqual(clock.asked, [10])
+    assert.equal(rings(), 1)
+  })
+
+  it('leaves no timer behind when it is cleared, and rings again when asked again', () => {
+    const clock = new Bench()
+    const { schedule, ask, rang, wanted } = alarmFor(clock)
+    ask(10)
+    clock.turn()
+    wanted.length = 0
+    schedule.clear()
+    assert.equal(clock.timers.size, 0)
+    ask(15)
+    clock.moveTo(20)
+    assert.deepEqual(rang, [15])
+  })
+
+  it('arms one timer when it is asked, cleared and asked again within a turn', () => {
+    const clock = new Bench()
+    const { schedule, ask, rang, wanted } = alarmFor(clock)
+    ask(10)
+    wanted.length = 0
+    schedule.clear()
+    ask(12)
+    clock.moveTo(20)
+    assert.deepEqual([clock.asked, clock.most, rang], [[12], 1, [12]])
+  })
+
+  it('asks again after a ring that was too early', () => {
+    const clock = new Bench()
+    const { ask, rang, wanted } = alarmFor(clock)
+    ask(10)
+    clock.turn()
+    wanted.splice(0, 1, 25)
+    clock.moveTo(30)
+    assert.deepEqual(rang, [25])
+    assert.deepEqual(clock.asked, [10, 15])
+  })
+
+  it('rings for what is over when the event loop wakes late', () => {
+    const clock = new Bench()
+    const { ask, rang } = alarmFor(clock)
+    ask(10, 20, 300)
+    clock.moveTo(400, 50)
+    assert.deepEqual(rang, [60, 60, 350])
+  })
+
+  it('keeps one timer when it is asked while it rings', () => {
+    const clock = new Bench()
+    let count = 0
+    const schedule = new Schedule(clock)
+    const item = {
+      position: -1,
+      order: 0,
+      nextDeadline: Infinity,
+      fire(now: number) {
+        count++
+        item.nextDeadline = count > 3 ? Infinity : now + 10
+        if (count <= 3) schedule.set(item, now + 5)
+      },
+    }
+    schedule.set(item, 5)
+    clock.moveTo(100)
+    assert.equal(count, 4)
+    assert.equal(clock.most, 1)
+    assert.equal(clock.timers.size, 0)
+  })
+})
