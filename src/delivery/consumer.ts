@@ -83,8 +83,12 @@ export abstract class Consumer implements Intake, Settler {
 
   end(reason: BusbarError, abandons: boolean): void {
     const { queue } = this
-    if (this.#leave()) this.abandon(reason, (entry) => queue.giveBack(entry))
-    else {
+    if (this.#leave()) {
+      // What is settled finishes here; the others are the group's again.
+      for (const delivery of this.running) {
+        if (delivery.abandon(reason, (entry) => queue.giveBack(entry))) this.giveUpOn(delivery)
+      }
+    } else {
       queue.close()
       if (abandons) queue.abandon(reason)
       else for (const delivery of this.running) delivery.abort(reason)

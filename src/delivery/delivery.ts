@@ -134,11 +134,12 @@ export class Delivery implements Message, Holder {
     this.abort(error)
   }
 
-  /** The consumer is given up on: what is not settled goes to `dispose`. */
-  abandon(reason: unknown, dispose: (entry: Entry) => void): void {
+  /** The consumer is given up on: what is not settled goes to `dispose`. @returns whether it was not */
+  abandon(reason: unknown, dispose: (entry: Entry) => void): boolean {
     this.abort(reason)
     const entry = this.#held
     if (entry !== undefined) dispose(entry)
+    return entry !== undefined
   }
 }
 

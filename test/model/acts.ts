@@ -61,7 +61,9 @@ const FAILS: ReadonlySet<How> = new Set<How>([
 const GOOD: Act = { when: 'sync', how: 'ack' }
 
 export class Run extends World {
-  drain({ queue, real }: Sub): void {
+  drain({ queue, member, real }: Sub): void {
+    // One that has left its group has nothing to drain.
+    if (!member.isOpen) return void real.drain()
     if (queue.members.filter((one) => one.isOpen).length > 1) return
     this.guard(() => {
       this.sync()
