@@ -62,7 +62,7 @@ export class Acceptance {
   }
 
   #publish(topic: string, data: unknown, options: PublishOptions | undefined, route: Route): Promise<void> {
-    const checked = options && checkPublish(options)
+    const checked = options === undefined ? undefined : checkPublish(options)
     const extras = checked === undefined ? this.#hub.history && extrasOf({}, {}) : this.#readExtras(checked)
     const event = new Envelope(
       topic,
@@ -71,7 +71,7 @@ export class Acceptance {
       ++this.#serial,
       this.#now(),
     )
-    const full = this.#enter(event, route, undefined)
+    const full = this.#enter(event, route)
     return full === undefined ? resolved : this.#wait(event, full, checked?.signal)
   }
 
@@ -94,10 +94,11 @@ export class Acceptance {
   /**
    * Accepts an event if there is room.
    * @param head the queue at the head of whose line the event has stood
+   * @param accepted called when nothing stands in its way any more
    * @returns the queue that it has to wait for
    * @throws {BusbarError} `ERR_QUEUE_FULL`
    */
-  #enter(event: Envelope, route: Route, head: MessageQueue | undefined): MessageQueue | undefined {
+  #enter(event: Envelope, route: Route, head?: MessageQueue, accepted?: () => void): MessageQueue | undefined {
     const queues = this.#wanted(route.queues, route, event)
     let full: MessageQueue | undefined
     for (const queue of queues) {
@@ -109,8 +110,10 @@ export class Acceptance {
       }
       if (overflow === 'wait') full ??= queue
     }
-    if (full === undefined) this.#commit(event, route, queues, false)
-    return full
+    if (full !== undefined) return full
+    accepted?.()
+    this.#commit(event, route, queues, false)
+    return undefined
   }
 
   #wanted<T extends MessageQueue | Direct>(
@@ -164,13 +167,14 @@ export class Acceptance {
           line.leave(waiter)
           refuse(signal?.reason)
         }
+        const accepted = (): void => {
+          signal?.removeEventListener('abort', abort)
+          resolve()
+        }
         const enter = (head: MessageQueue): MessageQueue | undefined => {
           try {
             event.restamp(++this.#serial, this.#now())
-            const next = this.#enter(event, this.#hub.router.find(event.topic), head)
-            if (next !== undefined) return next
-            signal?.removeEventListener('abort', abort)
-            resolve()
+            return this.#enter(event, this.#hub.router.find(event.topic), head, accepted)
           } catch (error) {
             refuse(error)
           }

@@ -24,7 +24,7 @@ import {
 import { handled } from './promises.ts'
 import { Registry } from './registry.ts'
 import { type BrokerStats, type CloseReport, endsSince } from './stats.ts'
-import type { Subscription } from './subscription.ts'
+import { closedError, type Subscription } from './subscription.ts'
 import { SystemClock } from './time/clock.ts'
 import type { Dialect } from './topic/dialect.ts'
 import type {
@@ -152,7 +152,9 @@ export class Broker<in out Topics extends object = AnyTopics, in out D extends D
         void subscription.unsubscribe()
       }
       const subscription = this.#registry.subscribe(filter, handler, { ...checked, qos: 0 })
-      void subscription.closed.then(() => reject(signal?.aborted ? signal.reason : this.#acceptance.closed))
+      void subscription.closed.then(() =>
+        reject(signal?.aborted ? signal.reason : (this.#acceptance.closed ?? closedError('aborted'))),
+      )
     })
   }
 

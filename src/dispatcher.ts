@@ -37,6 +37,8 @@ export class Dispatcher {
   /** Whether `qos: 0` handlers are being called, or events wait for that. */
   #mustLine = false
   readonly #lined = new Ring<Lined>()
+  /** Whether a turn is on its way with which `#turn` starts anew. */
+  #isRenewing = false
 
   /** @param rest called when the events in line have been served */
   constructor(clock: Clock, workload: Workload, rest: () => void) {
@@ -48,7 +50,7 @@ export class Dispatcher {
 
   /** Whether nothing more may be delivered before the event loop has turned. */
   readonly mustYield = (): boolean => {
-    if (!this.#turn.spend()) return false
+    if (!this.#spend()) return false
     this.#schedule()
     return true
   }
@@ -95,7 +97,7 @@ export class Dispatcher {
   /** Serves the events in line, as long as this turn of the event loop allows. */
   #serveLine(): void {
     while (this.#lined.length > 0) {
-      if (this.#turn.spend()) return this.#schedule()
+      if (this.#spend()) return this.#schedule()
       const { event, targets } = this.#lined.shift() as Lined // there is one
       for (const target of targets) target.receiveLined(new Delivery(event, target))
       this.#workload.busy--
@@ -103,6 +105,20 @@ export class Dispatcher {
     }
     this.#mustLine = false
     this.#rest()
+  }
+
+  /** Counts a delivery. Each turn of the event loop starts with a new budget. */
+  #spend(): boolean {
+    if (!this.#isRenewing) {
+      this.#isRenewing = true
+      this.#clock.nextTurn(this.#renew)
+    }
+    return this.#turn.spend()
+  }
+
+  readonly #renew = (): void => {
+    this.#isRenewing = false
+    this.#turn.renew()
   }
 
   #schedule(): void {
@@ -139,7 +155,7 @@ export class Dispatcher {
       }
       queue.consumers.served()
       consumer.deliver(entry)
-      this.#turn.spend()
+      this.#spend()
     }
     this.#ready.push(queue)
   }

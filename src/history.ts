@@ -51,7 +51,7 @@ export class History {
       const oldest = past.last - past.events.length + 1
       const first = sequence ?? oldest
       if (first < oldest) missing += oldest - first
-      events.push(...past.events.toArray().slice(Math.max(0, first - oldest)))
+      for (const event of past.events.toArray().slice(Math.max(0, first - oldest))) events.push(event)
     }
     return { events: events.sort((a, b) => a.serial - b.serial), missing }
   }

@@ -5,6 +5,7 @@
  *
  * Layer 14.
  */
+import { refuseOption } from './checks.ts'
 import type { Direct, DirectHost } from './delivery/direct.ts'
 import type { Message } from './delivery/message.ts'
 import type { MessageQueue } from './delivery/queue.ts'
@@ -17,7 +18,7 @@ import { History } from './history.ts'
 import { Line } from './line.ts'
 import type { ErrorContext, Observation, Observer } from './observer.ts'
 import type { BrokerSettings } from './options.ts'
-import { handled } from './promises.ts'
+import { handled, isThenable, whenSettled } from './promises.ts'
 import { Router } from './router.ts'
 import type { End } from './stats.ts'
 import type { Clock } from './time/clock.ts'
@@ -84,7 +85,7 @@ export class Hub implements QueueHost<MessageQueue>, DirectHost {
   moved(target: Target): void {
     if (target.hasLine) this.line.advance(target)
     if (this.workload.timed === 0) this.schedule.clear()
-    target.watch?.()
+    if (target.watchers !== undefined) for (const watch of target.watchers) watch()
     this.#tellIdle()
   }
 
@@ -126,18 +127,21 @@ export class Hub implements QueueHost<MessageQueue>, DirectHost {
 
   tell(kind: Told, party: Party, event: Message, facts: Facts): void {
     if (this.#observer === undefined) return
-    try {
-      this.#observer[kind]?.(observation(party, event, facts))
-    } catch (error) {
-      this.report(error, { kind: 'observer' })
-    }
+    this.#contain(() => this.#observer?.[kind]?.(observation(party, event, facts)))
   }
 
   refused(error: unknown, topic: unknown): void {
+    if (this.#observer !== undefined) this.#contain(() => this.#observer?.refused?.(error, topic))
+  }
+
+  /** An observer that throws or rejects is reported. */
+  #contain(call: () => unknown): void {
+    const report = (error: unknown): void => this.report(error, { kind: 'observer' })
     try {
-      this.#observer?.refused?.(error, topic)
-    } catch (thrown) {
-      this.report(thrown, { kind: 'observer' })
+      const result = call()
+      if (isThenable(result)) whenSettled(result, () => {}, report)
+    } catch (error) {
+      report(error)
     }
   }
 
@@ -157,7 +161,14 @@ export class Hub implements QueueHost<MessageQueue>, DirectHost {
   accepts({ where, filter }: Target, event: Envelope): boolean {
     if (where === undefined) return true
     try {
-      return Boolean(where(event.event))
+      const wanted: unknown = where(event.event)
+      if (!isThenable(wanted)) return Boolean(wanted)
+      whenSettled(
+        wanted,
+        () => {},
+        () => {},
+      )
+      return refuseOption('where', 'it returned a promise')
     } catch (error) {
       this.report(error, { kind: 'where', topic: event.topic, filter, event: event.event })
       return false

@@ -47,6 +47,7 @@ export class Line {
   }
 
   leave(waiter: Waiter): void {
+    if (waiter.isOver) return
     waiter.isOver = true
     this.#size--
     if (++this.#dead < SWEEP_AT + this.#size && this.#size > 0) return
@@ -76,7 +77,11 @@ export class Line {
     for (const queue of this.#lines.keys()) queue.hasLine = false
     this.#lines.clear()
     this.#size = 0
-    for (const waiter of waiters) if (!waiter.isOver) waiter.refuse(error)
+    for (const waiter of waiters) {
+      if (waiter.isOver) continue
+      waiter.isOver = true
+      waiter.refuse(error)
+    }
   }
 
   #tidy(queue: MessageQueue, line: Ring<Waiter>): void {

@@ -23,7 +23,7 @@ import {
   SIGNAL,
   TEXT,
 } from './checks.ts'
-import type { Backoff } from './delivery/redelivery.ts'
+import { type Backoff, isList } from './delivery/redelivery.ts'
 import type { QueueRules } from './delivery/rules.ts'
 import { quote } from './errors.ts'
 import type { CloudEvent, ExtensionValue } from './event/cloudevent.ts'
@@ -255,13 +255,18 @@ const DEFAULTS: Settings = {
 export function settle(options: SubscribeOptions, defaults: SubscribeOptions, hasHandler: boolean): Settings {
   const asked = checkEach(options, SUBSCRIBE)
   const given = { ...DEFAULTS, ...defaults, ...asked }
-  if (given.qos === 1) return given
+  if (given.qos === 1) return { ...given, backoff: copyOf(given.backoff) }
   if (!hasHandler) refuseOption('qos', '0 needs a handler')
   for (const name of Object.keys(asked)) {
     if (name !== 'qos' && !(name in ONCE)) refuseOption(name, 'it needs a queue, which qos 0 does not have')
   }
   const { where, signal } = given
   return { ...DEFAULTS, qos: 0, where, signal }
+}
+
+/** What its owner does to it later changes nothing. */
+function copyOf(backoff: Backoff): Backoff {
+  return isList(backoff) ? [...backoff] : checkEach(backoff, BACKOFF, 'backoff.')
 }
 
 /** Members of a group must agree on everything but `concurrency` and `signal`. */

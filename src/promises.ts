@@ -15,3 +15,20 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
   const mayHave = (typeof value === 'object' && value !== null) || typeof value === 'function'
   return mayHave && typeof (value as Partial<PromiseLike<unknown>>).then === 'function'
 }
+
+const { then } = Promise.prototype
+
+/**
+ * Calls one of both, once and later, whatever kind of promise it is: those of
+ * the platform are asked themselves, not an own `then` that somebody gave them;
+ * others are made into one.
+ *
+ * @throws whatever a hostile promise throws; then neither will be called
+ */
+export function whenSettled(
+  promise: unknown,
+  fulfilled: (value: unknown) => void,
+  rejected: (error: unknown) => void,
+): void {
+  then.call(promise instanceof Promise ? promise : new Promise((resolve) => resolve(promise)), fulfilled, rejected)
+}

@@ -21,6 +21,9 @@ export interface Route {
   readonly isDirect: boolean
 }
 
+/** What no topic is. */
+const FORGOTTEN = Symbol()
+
 const NOWHERE: Route = { queues: [], directs: [], isSelective: false, isDirect: true }
 
 export class Router {
@@ -28,7 +31,7 @@ export class Router {
   readonly #trie: TopicTrie<MessageQueue | Direct>
   readonly #routes = new TopicCache<Route>()
   /** The topic asked for last and its route: publishers tend to stay with a topic, and this costs less than a map. */
-  #lastTopic: string | undefined
+  #lastTopic: string | symbol = FORGOTTEN
   #lastRoute: Route = NOWHERE
 
   constructor(dialect: Dialect) {
@@ -75,7 +78,7 @@ export class Router {
 
   /** A literal filter concerns its own topic only. */
   #forget(filter: string): void {
-    this.#lastTopic = undefined
+    this.#lastTopic = FORGOTTEN
     if (isWildcard(filter, this.#dialect)) this.#routes.clear()
     else this.#routes.delete(filter)
   }

@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { buildSync } from 'esbuild'
 
-const CORE_LIMIT_BYTES = 8_192
+/** What it weighs now, and little more: it may shrink, and grows only when somebody means it. */
+const CORE_LIMIT_BYTES = 17 * 1024
 
 const root = join(import.meta.dirname, '../..')
 // This package's own manifest: every value but './package.json' is a door with these conditions.

@@ -73,12 +73,14 @@ export abstract class Consumer implements Intake, Settler {
   drain(done: () => void): void {
     const { queue } = this
     const leavesOthers = this.#leave()
-    const { watch } = queue
-    queue.watch = () => {
-      watch?.()
-      if ((leavesOthers || queue.size === 0) && this.running.length === 0) done()
+    const look = (): void => {
+      if ((!leavesOthers && queue.size > 0) || this.running.length > 0) return
+      queue.watchers?.delete(look)
+      done()
     }
-    queue.watch()
+    queue.watchers ??= new Set()
+    queue.watchers.add(look)
+    look()
   }
 
   end(reason: BusbarError, abandons: boolean): void {

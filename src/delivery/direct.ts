@@ -7,7 +7,7 @@
  */
 import type { BusbarError } from '../errors.ts'
 import type { Envelope, Recipient } from '../event/envelope.ts'
-import { isThenable } from '../promises.ts'
+import { isThenable, whenSettled } from '../promises.ts'
 import { type Counts, type End, zeroCounts } from '../stats.ts'
 import type { Intake } from '../subscription.ts'
 import { Deadlines } from '../time/deadlines.ts'
@@ -53,7 +53,7 @@ export class Direct implements Intake, Recipient, Scheduled {
   isRetired = false
   isOver = false
   /** Called when a handler has returned. */
-  watch: (() => void) | undefined
+  watchers: Set<() => void> | undefined
   readonly #handler: Handler
   readonly #host: DirectHost
   #isPaused = false
@@ -106,7 +106,7 @@ export class Direct implements Intake, Recipient, Scheduled {
       const result = handler(message)
       if (result !== undefined) return this.#settle(message, result)
       this.#returned++
-      this.watch?.()
+      this.#tellWatchers()
     } catch (error) {
       this.#finish(message, true, error)
     }
@@ -175,12 +175,13 @@ export class Direct implements Intake, Recipient, Scheduled {
 
   drain(done: () => void): void {
     this.#host.retire(this)
-    this.watch = () => {
+    const look = (): void => {
       const { queued, delayed, inFlight } = this.counts
       if (queued + delayed + inFlight === 0) done()
     }
+    this.watchers = new Set([look])
     this.#review()
-    this.watch()
+    look()
   }
 
   end(reason: BusbarError, abandons: boolean): void {
@@ -231,8 +232,12 @@ export class Direct implements Intake, Recipient, Scheduled {
     else this.#finish(message, false, undefined)
   }
 
+  #tellWatchers(): void {
+    if (this.watchers !== undefined) for (const watch of this.watchers) watch()
+  }
+
   #review(): void {
-    this.#isPlain = !this.isOver && !this.#isPaused && !this.#host.observed && this.watch === undefined
+    this.#isPlain = !this.isOver && !this.#isPaused && !this.#host.observed && this.watchers === undefined
   }
 
   /** A delayed event goes on; it is counted anew. */
@@ -246,7 +251,6 @@ export class Direct implements Intake, Recipient, Scheduled {
 
   #await(message: Message, result: unknown): void {
     const { workload } = this.#host
-    workload.busy++
     const finished = (failed: boolean, error?: unknown): void => {
       if (this.#isAbandoned) {
         this.#special.overdue--
@@ -257,10 +261,12 @@ export class Direct implements Intake, Recipient, Scheduled {
       this.#finish(message, failed, error)
       this.#host.moved(this)
     }
-    Promise.resolve(result).then(
+    whenSettled(
+      result,
       () => finished(false),
-      (error: unknown) => finished(true, error),
+      (error) => finished(true, error),
     )
+    workload.busy++
   }
 
   #finish(message: Message, failed: boolean, error: unknown): void {
@@ -271,6 +277,6 @@ export class Direct implements Intake, Recipient, Scheduled {
       this.#special[end]++
     }
     if (failed || this.#host.observed) this.#host.ended(this, message, { deliveryCount: 1, end, error })
-    this.watch?.()
+    this.#tellWatchers()
   }
 }

@@ -6,7 +6,7 @@
  * Layer 12.
  */
 
-import { isThenable } from '../promises.ts'
+import { isThenable, whenSettled } from '../promises.ts'
 import { Consumer, type ConsumerOptions } from './consumer.ts'
 import type { Delivery } from './delivery.ts'
 import type { Entry } from './entry.ts'
@@ -61,14 +61,14 @@ export class Handling extends Consumer {
   }
 
   #await(delivery: Delivery, entry: Entry, result: PromiseLike<unknown>): void {
+    whenSettled(
+      result,
+      (outcome) => this.#returned(delivery, outcome, false, this.inHand.delete(delivery)),
+      (error) => this.#returned(delivery, error, true, this.inHand.delete(delivery)),
+    )
     if (this.#current !== undefined) this.inHand.add(delivery)
     this.#current = undefined
     if (entry.delivery === delivery) this.queue.beginAckWait(entry)
-    // `resolve` turns hostile thenables into promises that keep the rules, and returns native ones as they are.
-    Promise.resolve(result).then(
-      (outcome) => this.#returned(delivery, outcome, false, this.inHand.delete(delivery)),
-      (error: unknown) => this.#returned(delivery, error, true, this.inHand.delete(delivery)),
-    )
   }
 
   /** @param isAwaited whether it was not given up on */

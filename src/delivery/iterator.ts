@@ -71,7 +71,11 @@ export class Iteration extends Consumer implements AsyncIterableIterator<Deliver
 
   deliver(entry: Entry): void {
     this.#makeRoomInHand()
-    this.#waiting.shift()?.(this.#hold(entry))
+    const resolve = this.#waiting.shift()
+    if (resolve !== undefined) return resolve(this.#hold(entry))
+    // The ack before has ended the subscription: somebody watched it.
+    this.queue.giveBack(entry)
+    this.putDown()
   }
 
   settled(delivery: Delivery): void {

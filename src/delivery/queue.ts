@@ -49,7 +49,7 @@ export class MessageQueue implements Scheduled {
   /** In flight, ack wait not begun. */
   readonly #unstamped: Entry[] = []
   /** Called when a message came to its end or a handler returned; see `drain()`. */
-  watch: (() => void) | undefined
+  watchers: Set<() => void> | undefined
 
   constructor({ filter, group, rules, order }: QueueParts, host: QueueHost<MessageQueue>) {
     this.filter = filter
@@ -210,7 +210,8 @@ export class MessageQueue implements Scheduled {
   #accept(event: Envelope): void {
     const entry = new Entry(event)
     const dueAt = event.extras?.dueAt
-    if (dueAt !== undefined) return this.#delay(entry, dueAt)
+    // An event from the history may have been due long ago.
+    if (dueAt !== undefined && dueAt > this.#host.clock.now()) return this.#delay(entry, dueAt)
     this.#enqueue(entry)
     this.#backlog.push(entry)
     if (event.expiresAt !== undefined) this.#setDeadline(entry, event.expiresAt)

@@ -24,7 +24,7 @@ const FORBIDDEN = /[\p{Cc}\p{Cs}\p{NChar}]/gu
 
 /** The time to live is not carried over; the key is, so that order by key holds on the dead letter topic too. */
 export function deadLetterOf(event: Envelope, { reason, filter, group, deliveries, error }: DeadLetterFacts): Extras {
-  const { specversion: _, data: __, expirytime: ___, ...attributes } = event.event
+  const { specversion, data, expirytime, deadlettergroup, deadlettererror, ...attributes } = event.event
   return extrasOf(
     {
       // What an event carries besides its data are its checked attributes.

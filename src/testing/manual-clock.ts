@@ -30,8 +30,9 @@ interface Timer {
 
 /** Turns of the event loop without any progress after which a handler may hang. */
 const QUIET_TURNS = 5
-/** Timers that one `runAll` runs before it calls them a livelock. */
+/** Timers that one `runAll` runs, and busy turns that one of them may cause, before that is called a livelock. */
 const MAX_TIMERS = 100_000
+const MAX_TURNS = 10_000
 
 /**
  * @example
@@ -83,7 +84,7 @@ export class ManualClock implements Clock {
    * window too. Handlers that hang are given up on, see `patienceMs`. Calls
    * that overlap run one after the other.
    *
-   * @throws {BusbarError} `ERR_OPTION_INVALID` unless `ms` is finite and at least 0
+   * @throws {BusbarError} `ERR_OPTION_INVALID` unless `ms` is finite and at least 0; `ERR_LIVELOCK` when something never rests
    */
   advance(ms: number): Promise<void> {
     checkOne(ms, DURATION, 'ms')
@@ -104,7 +105,7 @@ export class ManualClock implements Clock {
     return this.#move(async () => {
       await this.#settle()
       for (let i = 0; this.#timers.size > 0; i++) {
-        if (i >= MAX_TIMERS) throw this.#livelock()
+        if (i >= MAX_TIMERS) throw this.#livelock(`${i} timers`)
         await this.#runNext()
       }
     })
@@ -152,7 +153,8 @@ export class ManualClock implements Clock {
     let quietTurns = 0
     let quietSince = real.now()
     let progress = this.#sum('progress')
-    for (;;) {
+    for (let turns = 0; ; turns++) {
+      if (turns >= MAX_TURNS && quietTurns === 0) throw this.#livelock(`${turns} turns of the event loop`)
       await new Promise<void>((resolve) => nextTurn(resolve))
       const moved = this.#sum('progress')
       quietTurns = moved === progress && this.#turns === 0 ? quietTurns + 1 : 0
@@ -175,9 +177,9 @@ export class ManualClock implements Clock {
     return sum
   }
 
-  #livelock(): BusbarError {
+  #livelock(after: string): BusbarError {
     const culprits = [...this.#activities].map((activity) => activity.describe()).join(', ')
-    return new BusbarError('ERR_LIVELOCK', `After ${MAX_TIMERS} timers there are still more; busy: ${culprits}`)
+    return new BusbarError('ERR_LIVELOCK', `After ${after} there is no end; busy: ${culprits}`)
   }
 }
 

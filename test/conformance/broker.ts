@@ -25,6 +25,7 @@ import { ending } from './p8-ending.ts'
 import { deadLetters } from './p9-dead-letters.ts'
 import { time } from './p10-time.ts'
 import { survivors } from './survivors.ts'
+import { traps } from './traps.ts'
 
 const suites: Readonly<Record<string, (create: Create) => void>> = {
   P1: accounting,
@@ -46,6 +47,7 @@ const suites: Readonly<Record<string, (create: Create) => void>> = {
   rest,
   lessons,
   survivors,
+  traps,
 }
 
 /** Adds the suite to the running test file; `features.skip` names what this kind of broker lacks, and why. */

@@ -130,8 +130,11 @@ export class ReferenceQueue {
     if (qos === 0) return false
     if (key !== undefined && this.deliveries.some((one) => one.isCurrent && one.pair.event.key === key)) return true
     if (!ordered) return false
-    const waits = (other: Pair): boolean => other.state === 'delayed' && other.isRedelivery && other.event.order < order
-    return this.pairs.some((other) => waits(other) && (other.event.key === undefined || other.event.key === key))
+    const waits = (other: Pair): boolean => other.state === 'delayed' && other.isRedelivery
+    // Of a key, the one that waits also holds back an older one that was published with a delay.
+    const holds = (other: Pair): boolean =>
+      other.event.key === undefined ? other.event.order < order : other.event.key === key
+    return this.pairs.some((other) => waits(other) && holds(other))
   }
 
   hasSlot(member: Member): boolean {

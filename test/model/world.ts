@@ -142,7 +142,7 @@ export abstract class World {
       if (end === 'overflowed')
         for (const one of this.subs) if (one.queue.options.filter === filter) one.queue.loseUndeliverable()
       for (const one of this.subs)
-        if (one.queue.options.filter === filter && end !== 'cancelled' && end !== 'overflowed') {
+        if (one.queue.options.filter === filter && end !== 'overflowed') {
           if (one.queue.pairs.some(({ state, event }) => state === 'delayed' && event.id === id))
             reach('expiry while delayed')
           one.queue.passEnds(this.clock.now(), id)
