@@ -211,9 +211,12 @@ export class Acceptance {
     const { extensions, ttlMs = 0 } = checked
     const attributes = { ...checkAttributes(checked), ...(extensions !== undefined && checkExtensions(extensions)) }
     if (this.#hub.clock.wallTime() + ttlMs > LAST_DATE_MS) refuseOption('ttlMs', 'it ends after the last date there is')
-    return extrasOf(attributes, checked)
+    // Most have none; a million events that wait should not hold a million empty objects.
+    return extrasOf(Object.keys(attributes).length === 0 ? NO_ATTRIBUTES : attributes, checked)
   }
 }
+
+const NO_ATTRIBUTES: Extras['attributes'] = Object.freeze({})
 
 /** Whom the observation of a publish concerns. */
 const NOBODY = { filter: undefined }
