@@ -85,8 +85,8 @@ export class Hub implements QueueHost<MessageQueue>, DirectHost {
   moved(target: Target): void {
     if (target.hasLine) this.line.advance(target)
     if (this.workload.timed === 0) this.schedule.clear()
-    if (target.watchers !== undefined) for (const watch of target.watchers) watch()
-    this.#tellIdle()
+    if (target.watchers !== undefined) tellWatchers(target.watchers)
+    if (this.workload.busy === 0) this.#tellIdle()
   }
 
   retire(target: Target): void {
@@ -191,6 +191,10 @@ export class Hub implements QueueHost<MessageQueue>, DirectHost {
     this.#idle = []
     for (const tell of told) tell()
   }
+}
+
+function tellWatchers(watchers: Set<() => void>): void {
+  for (const watch of watchers) watch()
 }
 
 function observation(party: Party, event: Message, facts: Facts): Observation {

@@ -21,18 +21,13 @@ export interface Route {
   readonly isDirect: boolean
 }
 
-/** What no topic is. */
-const FORGOTTEN = Symbol()
-
-const NOWHERE: Route = { queues: [], directs: [], isSelective: false, isDirect: true }
-
 export class Router {
   readonly #dialect: Dialect
   readonly #trie: TopicTrie<MessageQueue | Direct>
   readonly #routes = new TopicCache<Route>()
   /** The topic asked for last and its route: publishers tend to stay with a topic, and this costs less than a map. */
-  #lastTopic: string | symbol = FORGOTTEN
-  #lastRoute: Route = NOWHERE
+  #lastTopic = '' // always a string: comparing different types is slow
+  #lastRoute: Route | undefined
 
   constructor(dialect: Dialect) {
     this.#dialect = dialect
@@ -41,7 +36,7 @@ export class Router {
 
   /** @throws {BusbarError} `ERR_TOPIC_INVALID` */
   find(topic: string): Route {
-    return topic === this.#lastTopic ? this.#lastRoute : this.#look(topic)
+    return topic === this.#lastTopic && this.#lastRoute !== undefined ? this.#lastRoute : this.#look(topic)
   }
 
   #look(topic: string): Route {
@@ -78,7 +73,7 @@ export class Router {
 
   /** A literal filter concerns its own topic only. */
   #forget(filter: string): void {
-    this.#lastTopic = FORGOTTEN
+    this.#lastRoute = undefined
     if (isWildcard(filter, this.#dialect)) this.#routes.clear()
     else this.#routes.delete(filter)
   }

@@ -106,7 +106,7 @@ export class Direct implements Intake, Recipient, Scheduled {
       const result = handler(message)
       if (result !== undefined) return this.#settle(message, result)
       this.#returned++
-      this.#tellWatchers()
+      if (this.watchers !== undefined) this.#tellWatchers()
     } catch (error) {
       this.#finish(message, true, error)
     }
@@ -233,7 +233,7 @@ export class Direct implements Intake, Recipient, Scheduled {
   }
 
   #tellWatchers(): void {
-    if (this.watchers !== undefined) for (const watch of this.watchers) watch()
+    for (const watch of this.watchers ?? []) watch()
   }
 
   #review(): void {
@@ -277,6 +277,6 @@ export class Direct implements Intake, Recipient, Scheduled {
       this.#special[end]++
     }
     if (failed || this.#host.observed) this.#host.ended(this, message, { deliveryCount: 1, end, error })
-    this.#tellWatchers()
+    if (this.watchers !== undefined) this.#tellWatchers()
   }
 }
