@@ -54,6 +54,30 @@ export function traps(create: Create): void {
       })
     }
 
+    it('hands out an older message of a key before one that was nacked without delay', async ({
+      broker,
+      clock,
+      subscribe,
+    }) => {
+      const seen = recorder((message) => (message.data === 2 && message.deliveryCount === 1 ? never : undefined))
+      const failing = recorder((message) =>
+        message.data === 1 && !message.redelivered ? 'nack' : seen.handler(message),
+      )
+      subscribe('a', failing.handler, { concurrency: 5, backoff: [50] })
+      for (const data of [1, 2]) await broker.publish('a', data, { key: 'k' })
+      await clock.advance(50)
+      seen.at(0).nack({ delayMs: 0 })
+      await turn()
+      assert.deepEqual(
+        seen.messages.map(({ data, deliveryCount }) => [data, deliveryCount]),
+        [
+          [2, 1],
+          [1, 2],
+          [2, 2],
+        ],
+      )
+    })
+
     it('serves next() inside onError', async ({ errors }) => {
       let next: Promise<unknown> | undefined
       const { broker } = { broker: create({ onError: () => void (next = it2.next()) }) }
