@@ -152,6 +152,8 @@ export function time(create: Create): void {
       const { broker } = begin(create, { clock })
       const subscription = broker.subscribe('a', () => {})
       await broker.publish('a', 1, { delayMs: 1_000 })
+      await turn() // the timer is armed a turn later
+      assert.equal(clock.set.size, 1)
       await subscription.unsubscribe()
       assert.equal(clock.set.size, 0)
       await broker.close()

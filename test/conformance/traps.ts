@@ -151,6 +151,18 @@ export function traps(create: Create): void {
     })
   })
 
+  describe('ids', () => {
+    it('differ between events and between brokers', async () => {
+      const ids = new Set<string>()
+      for (const broker of [create({}), create({})]) {
+        broker.subscribe('a', ({ id }) => void ids.add(id), { qos: 0 })
+        for (let i = 0; i < 100; i++) await broker.publish('a', i)
+        await broker.close()
+      }
+      assert.equal(ids.size, 200)
+    })
+  })
+
   describe('settled()', () => {
     it('resolves when it is called inside a qos 0 handler that publishes', async ({ broker, subscribe }) => {
       let settled: Promise<void> | undefined
