@@ -25,7 +25,7 @@ import { handled } from './promises.ts'
 import { Registry } from './registry.ts'
 import { type BrokerStats, type CloseReport, endsSince } from './stats.ts'
 import { closedError, type Subscription } from './subscription.ts'
-import { SystemClock } from './time/clock.ts'
+import { type Clock, SystemClock } from './time/clock.ts'
 import type { Dialect } from './topic/dialect.ts'
 import type {
   AnyTopics,
@@ -156,6 +156,11 @@ export class Broker<in out Topics extends object = AnyTopics, in out D extends D
         reject(signal?.aborted ? signal.reason : (this.#acceptance.closed ?? closedError('aborted'))),
       )
     })
+  }
+
+  /** The clock that it was made with: what works beside a broker, such as an adapter, goes by the same time. */
+  get clock(): Clock {
+    return this.#hub.clock
   }
 
   /** Resolves when nothing is queued or in flight and all handlers have returned. What is delayed does not count, nor do overdue handlers. */

@@ -95,6 +95,11 @@ export interface PublishOptions {
   readonly ttlMs?: number
   /** How long from its acceptance until the event is offered, within its ttl. Default 0. */
   readonly delayMs?: number
+  /**
+   * What an adapter wants to find again with the event, e.g. the bytes that it came in as: handed on as it
+   * is in `message.attachment`, to dead letters too, and never a part of the CloudEvent. Default: none.
+   */
+  readonly attachment?: unknown
   /** Gives up a publish that waits for room; the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal
 }
@@ -167,6 +172,7 @@ const PUBLISH: Rules = {
   key: TEXT,
   ttlMs: ['a duration in ms above 0', (value) => isDuration(value) && value > 0],
   delayMs: DURATION,
+  attachment: ANYTHING,
   signal: SIGNAL,
 }
 

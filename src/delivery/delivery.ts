@@ -66,6 +66,10 @@ export class Delivery implements Message, Holder {
     return this.#envelope.sequence
   }
 
+  get attachment(): unknown {
+    return this.#envelope.attachment
+  }
+
   get params(): readonly string[] {
     return this.#recipient.params(this.#envelope.topic)
   }

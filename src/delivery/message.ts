@@ -24,6 +24,8 @@ export interface Message<T = unknown, Topic extends string = string> {
   readonly id: string
   /** The event's number on its topic, from 1; undefined unless the broker keeps `history`. */
   readonly sequence: number | undefined
+  /** What was published with the event beside its data; see `PublishOptions.attachment`. */
+  readonly attachment: unknown
   /** Deliveries of this message so far, this one included, from 1. */
   readonly deliveryCount: number
   /** Whether an earlier delivery was not acked: `deliveryCount > 1`. */

@@ -22,7 +22,7 @@ const MAX_ERROR_LENGTH = 1024
 /** Characters that the CloudEvents type String leaves out (CloudEvents 1.0.2, Type System). */
 const FORBIDDEN = /[\p{Cc}\p{Cs}\p{NChar}]/gu
 
-/** The time to live is not carried over; the key is, so that order by key holds on the dead letter topic too. */
+/** The time to live is not carried over; the key is, so that order by key holds on the dead letter topic too, and so is the attachment. */
 export function deadLetterOf(event: Envelope, { reason, filter, group, deliveries, error }: DeadLetterFacts): Extras {
   const { specversion, data, expirytime, deadlettergroup, deadlettererror, ...attributes } = event.event
   return extrasOf(
@@ -36,7 +36,7 @@ export function deadLetterOf(event: Envelope, { reason, filter, group, deliverie
       deadletterdeliveries: deliveries,
       ...(error !== undefined && { deadlettererror: describeError(error) }),
     },
-    { key: event.key },
+    { key: event.key, attachment: event.attachment },
     (event.extras?.hops ?? 0) + 1,
   )
 }

@@ -40,6 +40,7 @@ export interface Extras {
   readonly key: string | undefined
   readonly ttlMs: number | undefined
   readonly delayMs: number | undefined
+  readonly attachment: unknown
   /** When it expires, and when it may be delivered, on the broker's clock; set at acceptance. */
   expiresAt: number | undefined
   dueAt: number | undefined
@@ -51,10 +52,20 @@ export interface Extras {
 /** What an event has beyond its topic and data. @param attributes obey the rules */
 export function extrasOf(
   attributes: Extras['attributes'],
-  { key, ttlMs, delayMs }: Partial<Extras>,
+  { key, ttlMs, delayMs, attachment }: Partial<Extras>,
   hops: number = 0,
 ): Extras {
-  return { attributes, key, ttlMs, delayMs, expiresAt: undefined, dueAt: undefined, sequence: undefined, hops }
+  return {
+    attributes,
+    key,
+    ttlMs,
+    delayMs,
+    attachment,
+    expiresAt: undefined,
+    dueAt: undefined,
+    sequence: undefined,
+    hops,
+  }
 }
 
 export class Envelope implements Message {
@@ -100,6 +111,10 @@ export class Envelope implements Message {
 
   get sequence(): number | undefined {
     return this.extras?.sequence
+  }
+
+  get attachment(): unknown {
+    return this.extras?.attachment
   }
 
   get id(): string {

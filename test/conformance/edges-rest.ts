@@ -48,6 +48,31 @@ export function rest(create: Create): void {
     })
   })
 
+  describe('attachment', () => {
+    const bytes = new Uint8Array([1, 2, 3])
+
+    for (const qos of [0, 1] as const) {
+      it(`goes along with the message and is no part of the event (qos ${qos})`, async ({ broker, subscribe }) => {
+        const seen: unknown[] = []
+        subscribe('a', (message) => void seen.push(message.attachment, 'attachment' in message.event), { qos })
+        await broker.publish('a', 1, { attachment: bytes })
+        await broker.publish('a', 2)
+        await turn()
+        assert.deepEqual(seen, [bytes, false, undefined, false])
+        assert.equal(seen[0], bytes)
+      })
+    }
+
+    it('goes along to the dead letter topic', async ({ broker, subscribe }) => {
+      const seen: unknown[] = []
+      subscribe('dead', (message) => void seen.push(message.attachment))
+      subscribe('a', () => 'drop', { deadLetterTopic: 'dead' })
+      await broker.publish('a', 1, { attachment: bytes })
+      await turn()
+      assert.equal(seen[0], bytes)
+    })
+  })
+
   describe('pause()', () => {
     it('starts nothing new until resume(), and may be called twice', async ({ broker, subscribe }) => {
       const seen = recorder()

@@ -41,6 +41,10 @@ export function time(create: Create): void {
   const it = claims(create)
 
   describe('P10: time is one thing', () => {
+    it('shows the clock that it was made with', async ({ broker, clock }) => {
+      assert.equal(broker.clock, clock)
+    })
+
     for (const ttlMs of [1, 10, 2 ** 31 - 1, 2 ** 31, 2 ** 32 + 5, 400 * DAY]) {
       it(`delivers at ${ttlMs} - 1 ms and ends the event at its ttl of ${ttlMs} ms`, async ({
         broker,
