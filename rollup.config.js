@@ -5,6 +5,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { nodeResolve } from '@rollup/plugin-node-resolve'
 
 const compiled = 'build/src'
 const prefix = './dist/esm/'
@@ -16,10 +17,25 @@ const doors = Object.values(JSON.parse(readFileSync('package.json', 'utf8')).exp
 /** Hands the compiler's source maps on, so that the bundle's maps end in src/. */
 const sourceMaps = {
   name: 'source-maps',
-  load: (file) => ({
-    code: readFileSync(file, 'utf8'),
-    map: JSON.parse(readFileSync(`${file}.map`, 'utf8')),
-  }),
+  load: (file) =>
+    file.includes('node_modules')
+      ? undefined
+      : { code: readFileSync(file, 'utf8'), map: JSON.parse(readFileSync(`${file}.map`, 'utf8')) },
+}
+
+/** The licences of the libraries that a door has inside, in the words of their authors. */
+const licences = {
+  name: 'licences',
+  generateBundle(_, bundle) {
+    const modules = Object.values(bundle).flatMap((chunk) => Object.keys(chunk.modules ?? {}))
+    const folders = modules.flatMap((file) => file.match(/^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/) ?? [])
+    const texts = [...new Set(folders)].sort().map((folder) => {
+      const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+      const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry))
+      return `${name} ${version} (${license})\n\n${readFileSync(join(folder, file), 'utf8').trim()}\n`
+    })
+    if (texts.length > 0) this.emitFile({ type: 'asset', fileName: 'LICENSES.txt', source: texts.join('\n---\n\n') })
+  },
 }
 
 /**
@@ -57,12 +73,13 @@ const output = {
 export default {
   input: Object.fromEntries(doors.map((door) => [door, join(compiled, `${door}.js`)])),
   external: /^node:/,
-  plugins: [sourceMaps],
+  plugins: [nodeResolve({ exportConditions: ['default'], preferBuiltins: true }), sourceMaps],
   onLog(level, log, handle) {
-    handle(level === 'warn' ? 'error' : level, log)
+    const isTheirs = log.code === 'CIRCULAR_DEPENDENCY' && log.ids?.every((file) => file.includes('node_modules'))
+    if (!isTheirs) handle(level === 'warn' ? 'error' : level, log)
   },
   output: [
-    { ...output, dir: 'dist/esm', format: 'esm', plugins: [declarations] },
-    { ...output, dir: 'dist/cjs', format: 'cjs', plugins: [declarations, commonJsMark] },
+    { ...output, dir: 'dist/esm', format: 'esm', plugins: [declarations, licences] },
+    { ...output, dir: 'dist/cjs', format: 'cjs', plugins: [declarations, licences, commonJsMark] },
   ],
 }

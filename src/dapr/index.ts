@@ -1,0 +1,4 @@
+/**
+ * The door `busbar/dapr`.
+ */
+export { Broker } from '../broker.ts'

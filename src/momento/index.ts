@@ -1,0 +1,4 @@
+/**
+ * The door `busbar/momento`.
+ */
+export { Broker } from '../broker.ts'
