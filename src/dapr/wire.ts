@@ -1,0 +1,109 @@
+/**
+ * The words and shapes that the rooms of the Dapr door share: an HTTP request
+ * and its answer as plain data, whichever way they travelled, and what a
+ * component, a subscription and an event on the wire are.
+ *
+ * Layer 17. Source of the words: Dapr's pub/sub API reference and daprd itself.
+ */
+
+/** A request to the sidecar, its body read whole. */
+export interface ApiRequest {
+  /** In upper case. */
+  readonly method: string
+  /** Path and query as they came, still percent-encoded. */
+  readonly target: string
+  /** The first value of a header, by its name in lower case. */
+  header(name: string): string | undefined
+  readonly body: Uint8Array
+}
+
+/** What the sidecar answers. Names of headers are in lower case. */
+export interface ApiResponse {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  /** Text goes out as UTF-8. */
+  readonly body: string | Uint8Array
+}
+
+/** A call of the app. Its body is sent as it is. */
+export interface AppRequest {
+  readonly method: 'GET' | 'POST'
+  /** Path and query, with one `/` at the start, percent-encoded. */
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string | Uint8Array
+  /** Ends the call: it rejects with the signal's reason. */
+  readonly signal?: AbortSignal
+}
+
+/** What the app answered: the status, and as much of the body as is read (at most 64 KiB, discovery 1 MiB). */
+export interface AppResponse {
+  readonly status: number
+  readonly body: string
+}
+
+/** The way to the app. */
+export interface AppChannel {
+  /** @returns rejects when there was no whole answer: connection error, abort, broken HTTP */
+  call(request: AppRequest): Promise<AppResponse>
+  /** Whether the app can be reached: a TCP connect for a URL, always for a function. */
+  isListening(): Promise<boolean>
+  /** Closes idle connections, aborts calls that run. */
+  close(): Promise<void>
+}
+
+/** Metadata as it came with a publish, a subscription or a component: own keys only, first value wins. */
+export type Metadata = ReadonlyMap<string, string>
+
+/**
+ * What Busbar keeps with an event that came in over Dapr's API (as the
+ * `attachment` of its publish): the bytes that go out again, unchanged.
+ */
+export class WireEvent {
+  /** UTF-8. The whole CloudEvent as JSON, or, when `isRaw`, just what was published. */
+  readonly body: string | Uint8Array
+  readonly isRaw: boolean
+  /** Travels on: becomes headers of the delivery. */
+  readonly metadata: Metadata
+  /** For the header of the delivery: W3C trace context of the publisher, '' when there was none, undefined in raw events. */
+  readonly traceparent: string | undefined
+
+  constructor(body: string | Uint8Array, isRaw: boolean, metadata: Metadata, traceparent: string | undefined) {
+    this.body = body
+    this.isRaw = isRaw
+    this.metadata = metadata
+    this.traceparent = traceparent
+  }
+}
+
+/** One rule of a subscription: an empty `match` holds always. */
+export interface Rule {
+  readonly match: string
+  readonly path: string
+}
+
+/** A subscription as it was asked for, whichever form it came in. */
+export interface SubscriptionSpec {
+  readonly pubsubname: string
+  readonly topic: string
+  readonly metadata: Readonly<Record<string, string>>
+  /** In order; the default is a last rule with an empty `match`. Not empty. */
+  readonly rules: readonly Rule[]
+  readonly deadLetterTopic: string | undefined
+  readonly bulk: { readonly maxMessagesCount: number; readonly maxAwaitDurationMs: number } | undefined
+  /** Resource name of a declarative one, for replacing. */
+  readonly name?: string
+  readonly type: 'DECLARATIVE' | 'PROGRAMMATIC'
+}
+
+/** A pub/sub component as its resource describes it. */
+export interface ComponentSpec {
+  readonly name: string
+  /** `pubsub.in-memory`, `pubsub.redis`, ... */
+  readonly type: string
+  readonly version: string
+  /** Keys as written; `componentMetadata()` looks them up whatever their case. */
+  readonly metadata: Readonly<Record<string, string>>
+  /** App ids that may see it; empty: all. */
+  readonly scopes: readonly string[]
+}
