@@ -1,0 +1,107 @@
+/**
+ * Delivery to a handler in this process, with Dapr's words for how it went.
+ *
+ * Layer 19.
+ */
+import type { Message } from '../delivery/message.ts'
+import type { CloudEvent } from '../event/cloudevent.ts'
+import type { Sink } from './sink.ts'
+import { drop, failure, SUCCESS, type Verdict, verdictOn } from './verdict.ts'
+import { type Metadata, WireEvent } from './wire.ts'
+
+/** What a handler says of a message: done, offer it again, or give it up. Nothing is `'SUCCESS'`. */
+export type Status = 'SUCCESS' | 'RETRY' | 'DROP'
+
+/** What a handler in this process is given. */
+export interface DaprMessage<T = unknown> {
+  /** Decoded: what JSON makes of it, text, or bytes. With `rawPayload`, the bytes as they were published. */
+  readonly data: T
+  /** The CloudEvent, frozen. */
+  readonly event: CloudEvent<T>
+  readonly pubsubname: string
+  /** As the publisher named it. */
+  readonly topic: string
+  /** Of the publish. */
+  readonly metadata: Metadata
+  /** Deliveries so far, this one included. */
+  readonly deliveryCount: number
+  /** Aborts when the time for handling is over, or the subscription ends. */
+  readonly signal: AbortSignal
+}
+
+/** Called with each message; what it throws is `'RETRY'`. */
+export type DaprHandler<T = unknown> = (message: DaprMessage<T>) => Status | void | Promise<Status | void>
+
+/** Called with each batch; a status for each message in the same order, or nothing when all went well. */
+export type DaprBatchHandler<T = unknown> = (
+  messages: readonly DaprMessage<T>[],
+) => readonly (Status | undefined)[] | void | Promise<readonly (Status | undefined)[] | void>
+
+/** What the sink of a subscription in this process is made of. */
+export interface HandlerSinkParts {
+  readonly pubsubname: string
+  /** From the broker's topic to the one that the publisher named. */
+  readonly nameOf: (brokerTopic: string) => string
+  readonly isRaw: boolean
+}
+
+const NO_METADATA: Metadata = new Map()
+
+export class HandlerSink implements Sink {
+  readonly #handle: (messages: readonly DaprMessage[]) => unknown
+  readonly #parts: HandlerSinkParts
+
+  /** @param handle gets one message for `deliver`, many for `deliverBatch` */
+  constructor(handle: (messages: readonly DaprMessage[]) => unknown, parts: HandlerSinkParts) {
+    this.#handle = handle
+    this.#parts = parts
+  }
+
+  async deliver(message: Message): Promise<Verdict> {
+    try {
+      return verdictFrom(await this.#handle([this.#view(message)]))
+    } catch (error) {
+      return failure(error)
+    }
+  }
+
+  async deliverBatch(messages: readonly Message[]): Promise<readonly Verdict[]> {
+    try {
+      const statuses = await this.#handle(messages.map((message) => this.#view(message)))
+      if (statuses === undefined) return messages.map(() => SUCCESS)
+      if (!Array.isArray(statuses)) throw new TypeError('a batch handler returns a list of statuses, or nothing')
+      return messages.map((_, index) => verdictFrom(statuses[index]))
+    } catch (error) {
+      return messages.map(() => failure(error))
+    }
+  }
+
+  #view(message: Message): DaprMessage {
+    const { pubsubname, nameOf, isRaw } = this.#parts
+    const wire = message.attachment instanceof WireEvent ? message.attachment : undefined
+    return {
+      get data() {
+        return isRaw && wire !== undefined ? bytesOf(wire.body) : message.data
+      },
+      get event() {
+        return message.event
+      },
+      get signal() {
+        return message.signal
+      },
+      pubsubname,
+      topic: nameOf(message.topic),
+      metadata: wire?.metadata ?? NO_METADATA,
+      deliveryCount: message.deliveryCount,
+    }
+  }
+}
+
+function verdictFrom(status: unknown): Verdict {
+  if (status === undefined) return SUCCESS
+  return status === 'DROP' ? drop('the handler answered DROP') : verdictOn(status)
+}
+
+function bytesOf(body: string | Uint8Array): Uint8Array {
+  return typeof body === 'string' ? new TextEncoder().encode(body) : body
+}

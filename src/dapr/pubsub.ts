@@ -1,0 +1,69 @@
+/**
+ * One pub/sub component of a sidecar: its name, who may do what with which
+ * topic, and the broker that serves it.
+ *
+ * Layer 21.
+ */
+import type { Broker } from '../broker.ts'
+import type { PublishOptions } from '../options.ts'
+import type { AnyTopics } from '../topic/typed.ts'
+import type { Access } from './scopes.ts'
+import type { ComponentSpec } from './wire.ts'
+
+/** What a component is made of. */
+export interface PubsubParts {
+  readonly spec: ComponentSpec
+  readonly broker: Broker<AnyTopics>
+  /** Whether the sidecar made the broker, and closes it. */
+  readonly isOwn: boolean
+  readonly access: Access
+  /** Put before every topic of a component that is scoped to a namespace; else ''. */
+  readonly prefix: string
+  /** Subscriptions with the same consumer share their messages; by default the app id. */
+  readonly consumer: string
+  /** What the metadata endpoint says that it can do. */
+  readonly capabilities: readonly string[]
+}
+
+export class Pubsub implements Readonly<PubsubParts> {
+  readonly spec: ComponentSpec
+  readonly broker: Broker<AnyTopics>
+  readonly isOwn: boolean
+  readonly access: Access
+  readonly prefix: string
+  readonly consumer: string
+  readonly capabilities: readonly string[]
+
+  constructor(parts: PubsubParts) {
+    this.spec = parts.spec
+    this.broker = parts.broker
+    this.isOwn = parts.isOwn
+    this.access = parts.access
+    this.prefix = parts.prefix
+    this.consumer = parts.consumer
+    this.capabilities = parts.capabilities
+  }
+
+  get name(): string {
+    return this.spec.name
+  }
+
+  get isNamespaced(): boolean {
+    return this.prefix !== ''
+  }
+
+  /** The topic as the broker knows it. */
+  brokerTopic(topic: string): string {
+    return this.prefix + topic
+  }
+
+  /** The topic as apps know it. */
+  nameOf(brokerTopic: string): string {
+    return brokerTopic.startsWith(this.prefix) ? brokerTopic.slice(this.prefix.length) : brokerTopic
+  }
+
+  /** @returns rejects as `broker.publish()` does */
+  publish(topic: string, data: unknown, options: PublishOptions): Promise<void> {
+    return this.broker.publish(this.brokerTopic(topic), data, options)
+  }
+}

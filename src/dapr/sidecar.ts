@@ -1,0 +1,362 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+/**
+ * A Dapr sidecar inside the process: it puts brokers, the HTTP API, the app and
+ * its subscriptions together. What each of them does is in the rooms below.
+ *
+ * Layer 25.
+ */
+import type { Broker } from '../broker.ts'
+import { BusbarError } from '../errors.ts'
+import type { BrokerStats, SubscriptionStats } from '../stats.ts'
+import { type Clock, SystemClock } from '../time/clock.ts'
+import type { AnyTopics } from '../topic/typed.ts'
+import { Api } from './api.ts'
+import { FunctionAppChannel, HttpAppChannel } from './app-channel.ts'
+import type { BatchLimits } from './bulk.ts'
+import { discover } from './discovery.ts'
+import { fetchHandler } from './fetch.ts'
+import { digestOf } from './guard.ts'
+import type { DaprBatchHandler, DaprHandler } from './handler-sink.ts'
+import { type Log, reasonOf, safeLog } from './log.ts'
+import type { Pubsub } from './pubsub.ts'
+import { openPubsubs } from './pubsubs.ts'
+import { HttpServer } from './server.ts'
+import { checkOptions, type DaprSidecarOptions } from './settings.ts'
+import { Subscribers } from './subscribers.ts'
+import type { AppChannel, SubscriptionSpec } from './wire.ts'
+
+/** Options of `sidecar.subscribe()`. */
+export interface DaprSubscribeOptions {
+  /** Where messages go that are dropped, or fail with no policy that says to offer them again. Default: none. */
+  readonly deadLetterTopic?: string
+  /** Whether `data` is the bytes as they were published, without an envelope. Default false. */
+  readonly rawPayload?: boolean
+}
+
+/** Options of `sidecar.subscribeBulk()`. */
+export interface DaprBulkOptions extends DaprSubscribeOptions {
+  /** A batch of this many goes at once. Default 100. */
+  readonly maxMessagesCount?: number
+  /** The longest that the first message of a batch waits, in ms. Default 1 000. */
+  readonly maxAwaitDurationMs?: number
+}
+
+/** Options of `sidecar.close()`. */
+export interface SidecarCloseOptions {
+  /** How long to wait for what is queued and in flight, in ms on the broker's clock. Default 5 000. */
+  readonly graceMs?: number
+}
+
+/** What a sidecar counts. */
+export interface SidecarStats {
+  /** By component: the counts of its broker, whoever published and subscribed. */
+  readonly pubsubs: Readonly<Record<string, BrokerStats>>
+  /** Each subscription of the app and of handlers; `stats` is undefined when it could not be started. */
+  readonly subscriptions: readonly {
+    readonly pubsubname: string
+    readonly topic: string
+    readonly stats: SubscriptionStats | undefined
+  }[]
+}
+
+/** A handler's subscription. */
+export interface DaprSubscription extends AsyncDisposable {
+  readonly stats: SubscriptionStats
+  /** Resolves when it has ended, whichever way. */
+  readonly closed: Promise<void>
+  /** Matches no more; resolves when what is queued has been delivered. */
+  drain(): Promise<void>
+  /** Ends now: what is queued is cancelled. */
+  unsubscribe(): Promise<void>
+}
+
+const DEFAULT_TIMEOUT_MS = 30_000
+const DEFAULT_BODY_SIZE = 4 * 1024 * 1024
+const DEFAULT_GRACE_MS = 5000
+const DEFAULT_BATCH: BatchLimits = { maxMessagesCount: 100, maxAwaitDurationMs: 1000 }
+
+/** How often an app that does not listen yet is looked for. */
+const LOOK_MS = 100
+
+/**
+ * @example
+ * await using sidecar = await DaprSidecar.start({ appId: 'checkout', app: 'http://127.0.0.1:6001' })
+ * const client = new DaprClient({ daprHost: '127.0.0.1', daprPort: String(sidecar.httpPort) })
+ */
+export class DaprSidecar implements AsyncDisposable {
+  readonly #options: DaprSidecarOptions
+  readonly #log: Log
+  /** Real time: a network does not go by the broker's clock. */
+  readonly #realTime = new SystemClock()
+  readonly #pubsubs: ReadonlyMap<string, Pubsub>
+  readonly #declared: readonly SubscriptionSpec[]
+  readonly #channel: AppChannel | undefined
+  readonly #subscribers: Subscribers
+  readonly #fetch: (request: Request) => Promise<Response>
+  readonly #api: Api
+  #server: HttpServer | undefined
+  /** The question to the app that is under way. */
+  #discovering: Promise<void> | undefined
+  #isDiscovered = false
+  #closing: Promise<void> | undefined
+
+  /**
+   * Opens a sidecar. Resolves when it listens and, if the app does so already, when the app has been asked for
+   * its subscriptions; an app that starts later is asked then.
+   *
+   * @returns rejects with `ERR_OPTION_INVALID`, or with what the system says when it cannot listen, e.g. `EADDRINUSE`
+   */
+  static async start(options: DaprSidecarOptions = {}): Promise<DaprSidecar> {
+    const sidecar = new DaprSidecar(checkOptions(options))
+    try {
+      await sidecar.#open()
+      return sidecar
+    } catch (error) {
+      await sidecar.close({ graceMs: 0 })
+      throw error
+    }
+  }
+
+  private constructor(options: DaprSidecarOptions) {
+    const { appId = 'app', apiToken, maxBodySize = DEFAULT_BODY_SIZE, deliveryTimeoutMs = DEFAULT_TIMEOUT_MS } = options
+    this.#options = options
+    this.#log = safeLog(options.log)
+    const configuration = readConfiguration(options, this.#log)
+    this.#declared = configuration.subscriptions
+    this.#pubsubs = openPubsubs(options, configuration.components, this.#log)
+    this.#channel = channelOf(options)
+    const newId = (): string => crypto.randomUUID()
+    this.#subscribers = new Subscribers({
+      pubsubs: this.#pubsubs,
+      channel: this.#channel,
+      appId,
+      policyFor: configuration.policyFor,
+      timeoutMs: deliveryTimeoutMs,
+      newId,
+      log: this.#log,
+    })
+    this.#api = new Api({
+      appId,
+      port: { appId, namespace: options.namespace ?? 'default', clock: this.#clock, pubsub: (name) => this.#pubsubs.get(name), newId },
+      isReady: () => this.#channel === undefined || this.#isDiscovered,
+      metadata: () => this.#metadata(),
+      shutdown: (force) => this.#shutdown(force),
+    })
+    this.#fetch = fetchHandler({
+      handle: (request) => this.#handle(request),
+      onError: (error) => this.#failed(error),
+      tokens: apiToken === undefined ? [] : [digestOf(apiToken, 'apiToken')],
+      maxBodySize: maxBodySize > 0 ? maxBodySize : Infinity,
+    })
+  }
+
+  /** The port of the API; 0 without a server. */
+  get httpPort(): number {
+    return this.#server?.port ?? 0
+  }
+
+  /** Where the API is: `http://127.0.0.1:3500`; '' without a server. */
+  get url(): string {
+    return this.#server?.url ?? ''
+  }
+
+  /** The components that the app may see. */
+  get components(): readonly ComponentSpec[] {
+    return Array.from(this.#pubsubs.values(), ({ spec }) => spec)
+  }
+
+  /** What the app and the resources subscribe to, active or not. */
+  get subscriptions(): readonly SubscriptionSpec[] {
+    return this.#subscribers.list.flatMap(({ spec }) => spec ?? [])
+  }
+
+  /** The broker behind a component, for publishing and subscribing in process; undefined when there is no such component. */
+  broker(pubsubname: string): Broker | undefined {
+    return this.#pubsubs.get(pubsubname)?.broker
+  }
+
+  /** The API as a web-standard handler, with the same checks as the server: mounts in Hono, Bun, Deno or a worker. */
+  fetch(request: Request): Promise<Response> {
+    return this.#fetch(request)
+  }
+
+  /**
+   * Asks the app for its subscriptions, as soon as it listens. What is new starts, what is gone delivers what it
+   * has and ends.
+   *
+   * @returns rejects with `ERR_CLOSED` when the sidecar closes before that
+   */
+  discover(): Promise<void> {
+    this.#discovering ??= this.#discover().finally(() => (this.#discovering = undefined))
+    return this.#discovering
+  }
+
+  /**
+   * Calls a handler in this process with each message of a topic, beside the app: every handler gets a copy.
+   *
+   * @throws {BusbarError} `ERR_OPTION_INVALID` for an unknown component or a topic that is not allowed, `ERR_CLOSED`,
+   *   and as `broker.subscribe()`
+   */
+  subscribe<T = unknown>(
+    pubsubname: string,
+    topic: string,
+    handler: DaprHandler<T>,
+    options: DaprSubscribeOptions = {},
+  ): DaprSubscription {
+    const { deadLetterTopic, rawPayload: isRaw = false } = checkEach(options, SUBSCRIBE)
+    // Who subscribes says what the data are.
+    const handle = ([message]: readonly DaprMessage[]): unknown => handler(message as DaprMessage<T>)
+    return this.#subscribers.handle({ pubsubname, topic, isRaw, deadLetterTopic, bulk: undefined, handle })
+  }
+
+  /** As `subscribe()`, with many messages in one call. */
+  subscribeBulk<T = unknown>(
+    pubsubname: string,
+    topic: string,
+    handler: DaprBatchHandler<T>,
+    options: DaprBulkOptions = {},
+  ): DaprSubscription {
+    const { deadLetterTopic, rawPayload: isRaw = false, ...bulk } = checkEach(options, BULK)
+    // Who subscribes says what the data are.
+    const handle = (messages: readonly DaprMessage[]): unknown => handler(messages as readonly DaprMessage<T>[])
+    return this.#subscribers.handle({ pubsubname, topic, isRaw, deadLetterTopic, bulk: { ...DEFAULT_BATCH, ...bulk }, handle })
+  }
+
+  /** Resolves when nothing is queued or in flight on any component. What waits for redelivery does not count. */
+  async settled(): Promise<void> {
+    await Promise.all(Array.from(this.#pubsubs.values(), ({ broker }) => broker.settled()))
+  }
+
+  stats(): SidecarStats {
+    const pubsubs = Array.from(this.#pubsubs, ([name, { broker }]) => [name, broker.stats()] as const)
+    const subscriptions = this.#subscribers.list.map(({ pubsubname, topic, stats }) => ({ pubsubname, topic, stats }))
+    return { pubsubs: Object.fromEntries(pubsubs), subscriptions }
+  }
+
+  /**
+   * Takes no more requests, delivers what is queued, waits for the app's answers, and cancels what is left when
+   * the grace time is over: nothing becomes a nack or a dead letter by closing. Brokers that were given are left
+   * open. Idempotent: the same promise for every further call.
+   */
+  close(options: SidecarCloseOptions = {}): Promise<void> {
+    this.#closing ??= this.#close(options.graceMs ?? DEFAULT_GRACE_MS)
+    return this.#closing
+  }
+
+  /** As `close()`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /** The clock that deliveries go by. */
+  get #clock(): Clock {
+    const [pubsub] = this.#pubsubs.values()
+    return this.#options.clock ?? pubsub?.broker.clock ?? this.#realTime
+  }
+
+  async #open(): Promise<void> {
+    const { httpPort = 0, host, apiToken, maxBodySize } = this.#options
+    if (httpPort !== false) {
+      this.#server = await HttpServer.start({
+        handle: (request) => this.#handle(request),
+        onError: (error) => this.#failed(error),
+        port: httpPort,
+        clock: this.#clock,
+        ...(host !== undefined && { host }),
+        ...(apiToken !== undefined && { token: apiToken }),
+        ...(maxBodySize !== undefined && { maxBodySize }),
+      })
+    }
+    if (this.#channel === undefined) this.#subscribers.replace(this.#declared)
+    else if (await this.#channel.isListening()) await this.discover()
+    else void handled(this.discover())
+  }
+
+  async #discover(): Promise<void> {
+    const channel = this.#channel
+    if (channel === undefined) return
+    await this.#untilListening(channel)
+    const { disableInitEndpoints: disabled = [], appId = DEFAULT_APP_ID } = this.#options
+    const programmatic = await discover({ channel, appId, disabled, log: this.#log, sleep: (ms) => this.#sleep(ms) })
+    if (this.#closing !== undefined) throw closedError()
+    this.#subscribers.replace(mergeSubscriptions(this.#declared, programmatic))
+    this.#isDiscovered = true
+  }
+
+  /** An app that was not there at first is given a moment: some listen before they know what to answer. */
+  async #untilListening(channel: AppChannel): Promise<void> {
+    let wasAway = false
+    while (this.#closing === undefined && !(await channel.isListening())) {
+      wasAway = true
+      await this.#sleep(LOOK_MS)
+    }
+    if (wasAway) await this.#sleep(LOOK_MS)
+    if (this.#closing !== undefined) throw closedError()
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#realTime.setTimer(resolve, ms)
+    })
+  }
+
+  #handle(request: ApiRequest): ApiResponse | Promise<ApiResponse> {
+    return this.#closing === undefined ? this.#api.handle(request) : refusal(503, 'ERR_CLOSED', 'The sidecar is closing')
+  }
+
+  /** Something in the sidecar itself went wrong; the client learns nothing of it. */
+  #failed(error: unknown): void {
+    this.#log({ level: 'error', message: 'A request failed inside the sidecar', reason: reasonOf(error), error })
+  }
+
+  #shutdown(force: boolean): void {
+    const { onShutdown } = this.#options
+    this.#log({ level: 'info', message: 'Somebody asked for a shutdown', force })
+    if (onShutdown !== undefined) onShutdown(force)
+    // The answer goes out first.
+    else this.#realTime.nextTurn(() => void this.close(force ? { graceMs: 0 } : {}))
+  }
+
+  #metadata(): Readonly<Record<string, unknown>> {
+    return metadataOf({
+      pubsubs: [...this.#pubsubs.values()],
+      subscriptions: this.#subscribers.list,
+      app: this.#options.app,
+      appMaxConcurrency: this.#options.appMaxConcurrency,
+    })
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    await this.#server?.close(graceMs)
+    const own = Array.from(this.#pubsubs.values(), ({ broker, isOwn }) => (isOwn ? broker.close({ graceMs }) : undefined))
+    await Promise.all([...own, this.#drain(graceMs)])
+    await this.#channel?.close()
+  }
+
+  /** What is not delivered in time is cancelled. */
+  async #drain(graceMs: number): Promise<void> {
+    if (graceMs > 0) {
+      let timer: unknown
+      const over = new Promise<void>((resolve) => {
+        timer = this.#clock.setTimer(resolve, graceMs)
+      })
+      await Promise.race([this.#subscribers.drain(), over])
+      this.#clock.clearTimer(timer)
+    }
+    await this.#subscribers.stop()
+  }
+}
+
+function channelOf({ app, appToken, appMaxConcurrency }: DaprSidecarOptions): AppChannel | undefined {
+  if (app === undefined) return undefined
+  const shared = {
+    ...(appToken !== undefined && { token: appToken }),
+    ...(appMaxConcurrency !== undefined && { maxConcurrency: appMaxConcurrency }),
+  }
+  if (typeof app === 'function') return new FunctionAppChannel({ app, ...shared })
+  return new HttpAppChannel({ url: typeof app === 'number' ? `http://127.0.0.1:${app}` : String(app), ...shared })
+}
+
+function closedError(): BusbarError {
+  return new BusbarError('ERR_CLOSED', 'The sidecar is closed')
+}

@@ -1,0 +1,83 @@
+/**
+ * One Dapr subscription on a broker: hands each message to its sink, alone or
+ * in batches, and settles it as the verdict and the retry policy say.
+ *
+ * Layer 22.
+ */
+import type { Message, Outcome } from '../delivery/message.ts'
+import type { SubscriptionStats } from '../stats.ts'
+import type { Subscription } from '../subscription.ts'
+import { Batcher, type BatchLimits } from './bulk.ts'
+import type { Pubsub } from './pubsub.ts'
+import type { Retry } from './retry.ts'
+import type { Sink } from './sink.ts'
+
+/** What a subscriber is made of. */
+export interface SubscriberParts {
+  readonly pubsub: Pubsub
+  /** As the app named it; may be a wildcard where the component has them. */
+  readonly topic: string
+  /** Subscribers of one group share the messages; undefined: gets them all. */
+  readonly group: string | undefined
+  readonly deadLetterTopic: string | undefined
+  readonly bulk: BatchLimits | undefined
+  readonly sink: Sink
+  readonly retry: Retry
+  /** Time allowed for one delivery, in ms. */
+  readonly timeoutMs: number
+}
+
+export class Subscriber {
+  readonly #parts: SubscriberParts
+  readonly #batcher: Batcher | undefined
+  readonly #subscription: Subscription
+
+  /** @throws {BusbarError} as `broker.subscribe()` does */
+  constructor(parts: SubscriberParts) {
+    const { pubsub, topic, group, deadLetterTopic, bulk, sink, retry } = parts
+    this.#parts = parts
+    this.#batcher = bulk && new Batcher(bulk, (messages) => sink.deliverBatch(messages), pubsub.broker.clock)
+    this.#subscription = pubsub.broker.subscribe(pubsub.brokerTopic(topic), (message) => this.#handle(message), {
+      ...retry.options,
+      ...(group !== undefined && { group }),
+      ...(deadLetterTopic !== undefined && { deadLetterTopic: pubsub.brokerTopic(deadLetterTopic) }),
+      // One at a time, so that messages arrive in the order in which they were published.
+      concurrency: bulk?.maxMessagesCount ?? 1,
+      ackWaitMs: (retry.timeoutMs ?? parts.timeoutMs) + (bulk?.maxAwaitDurationMs ?? 0),
+    })
+  }
+
+  get asked(): { readonly pubsubname: string; readonly topic: string; readonly deadLetterTopic: string | undefined } {
+    const { pubsub, topic, deadLetterTopic } = this.#parts
+    return { pubsubname: pubsub.name, topic, deadLetterTopic }
+  }
+
+  get stats(): SubscriptionStats {
+    return this.#subscription.stats()
+  }
+
+  /** Resolves when it has ended, whichever way. */
+  get closed(): Promise<void> {
+    return this.#subscription.closed
+  }
+
+  /** Matches no more; resolves when what is queued and delayed has been delivered. */
+  drain(): Promise<void> {
+    this.#batcher?.hurry()
+    return this.#subscription.drain()
+  }
+
+  /** Ends now: what is queued is cancelled. */
+  unsubscribe(): Promise<void> {
+    this.#batcher?.hurry()
+    return this.#subscription.unsubscribe()
+  }
+
+  async #handle(message: Message): Promise<Outcome> {
+    const verdict = await (this.#batcher?.add(message) ?? this.#parts.sink.deliver(message))
+    if (verdict.kind === 'success') return 'ack'
+    if (verdict.kind === 'failure' && !this.#parts.retry.isPermanent(verdict)) throw verdict.error
+    message.drop(verdict.error)
+    return 'drop'
+  }
+}

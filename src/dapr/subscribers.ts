@@ -1,0 +1,196 @@
+/**
+ * All subscriptions of one sidecar: those that the app and its resources ask
+ * for, which change as a whole, and those of handlers in this process, which
+ * come and go one by one.
+ *
+ * Layer 23. Source: dapr/dapr, pkg/runtime/processor/subscriber/subscriber.go.
+ */
+import { BusbarError, quote } from '../errors.ts'
+import type { SubscriptionStats } from '../stats.ts'
+import { AppSink } from './app-sink.ts'
+import type { BatchLimits } from './bulk.ts'
+import { type DaprMessage, HandlerSink } from './handler-sink.ts'
+import { type Log, reasonOf } from './log.ts'
+import type { Pubsub } from './pubsub.ts'
+import { DEAD_LETTER_AT_ONCE, type Retry, UNTIL_HANDLED } from './retry.ts'
+import { Routes } from './routes.ts'
+import type { Sink } from './sink.ts'
+import { Subscriber } from './subscriber.ts'
+import type { AppChannel, SubscriptionSpec } from './wire.ts'
+
+/** What the subscriptions of a sidecar have in common. */
+export interface SubscribersParts {
+  readonly pubsubs: ReadonlyMap<string, Pubsub>
+  readonly channel: AppChannel | undefined
+  readonly appId: string
+  /** The Resiliency policy for messages of a component, if there is one. */
+  readonly policyFor: (pubsubname: string) => Retry | undefined
+  /** Time allowed for one delivery where no policy says otherwise, in ms. */
+  readonly timeoutMs: number
+  readonly newId: () => string
+  readonly log: Log
+}
+
+/** A handler's subscription, as it was asked for. */
+export interface HandlerRequest {
+  readonly pubsubname: string
+  readonly topic: string
+  readonly isRaw: boolean
+  readonly deadLetterTopic: string | undefined
+  readonly bulk: BatchLimits | undefined
+  /** Gets one message, or a batch when there is `bulk`. */
+  readonly handle: (messages: readonly DaprMessage[]) => unknown
+}
+
+/** A subscription as the metadata endpoint shows it; `stats` when it is active. */
+export interface SubscriptionState {
+  readonly pubsubname: string
+  readonly topic: string
+  readonly spec: SubscriptionSpec | undefined
+  readonly deadLetterTopic: string | undefined
+  readonly stats: SubscriptionStats | undefined
+}
+
+/** One of the app's; without a subscriber when it could not be started. */
+interface AppSubscription {
+  readonly spec: SubscriptionSpec
+  readonly subscriber: Subscriber | undefined
+}
+
+type Asked = Pick<HandlerRequest, 'pubsubname' | 'topic' | 'deadLetterTopic' | 'bulk'>
+
+export class Subscribers {
+  readonly #parts: SubscribersParts
+  /** By component and topic, in the order in which they were asked for. */
+  #app = new Map<string, AppSubscription>()
+  readonly #handlers = new Set<Subscriber>()
+  /** Those that deliver what they have left. */
+  readonly #leaving = new Set<Subscriber>()
+
+  constructor(parts: SubscribersParts) {
+    this.#parts = parts
+  }
+
+  get list(): readonly SubscriptionState[] {
+    const app = Array.from(this.#app.values(), ({ spec, subscriber }) => ({ ...spec, spec, stats: subscriber?.stats }))
+    const handlers = Array.from(this.#handlers, (subscriber) => ({ ...subscriber.asked, spec: undefined, stats: subscriber.stats }))
+    return [...app, ...handlers]
+  }
+
+  /** What is not asked for any more delivers what it has and ends; what stays the same is left alone. */
+  replace(specs: readonly SubscriptionSpec[]): void {
+    const before = this.#app
+    this.#app = new Map()
+    for (const spec of specs) {
+      const key = JSON.stringify([spec.pubsubname, spec.topic])
+      const old = before.get(key)
+      before.delete(key)
+      if (old !== undefined && JSON.stringify(old.spec) === JSON.stringify(spec)) this.#app.set(key, old)
+      else {
+        this.#leave(old?.subscriber)
+        this.#app.set(key, { spec, subscriber: this.#start(spec) })
+      }
+    }
+    for (const { subscriber } of before.values()) this.#leave(subscriber)
+  }
+
+  /** @throws {BusbarError} `ERR_OPTION_INVALID` for an unknown component or a forbidden topic, and as `broker.subscribe()` */
+  handle(request: HandlerRequest): Subscriber {
+    const pubsub = this.#parts.pubsubs.get(request.pubsubname)
+    if (pubsub === undefined) throw invalid('pubsubname', `pubsub ${request.pubsubname} is not found`)
+    const forbidden = this.#forbidden(pubsub, request.topic)
+    if (forbidden !== undefined) throw invalid('topic', forbidden)
+    const sink = new HandlerSink(request.handle, {
+      pubsubname: pubsub.name,
+      nameOf: (topic) => pubsub.nameOf(topic),
+      isRaw: request.isRaw,
+    })
+    const subscriber = this.#subscribe(pubsub, request, sink, undefined)
+    this.#handlers.add(subscriber)
+    void subscriber.closed.then(() => this.#handlers.delete(subscriber))
+    return subscriber
+  }
+
+  /** Matches no more; resolves when all that is queued has been delivered. */
+  async drain(): Promise<void> {
+    await Promise.all(this.#all().map((subscriber) => subscriber.drain()))
+  }
+
+  /** What is queued is cancelled. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#all().map((subscriber) => subscriber.unsubscribe()))
+  }
+
+  #all(): readonly Subscriber[] {
+    const app = Array.from(this.#app.values(), ({ subscriber }) => subscriber ?? [])
+    return [...app.flat(), ...this.#handlers, ...this.#leaving]
+  }
+
+  #leave(subscriber: Subscriber | undefined): void {
+    if (subscriber === undefined) return
+    this.#leaving.add(subscriber)
+    void subscriber.drain().then(() => this.#leaving.delete(subscriber))
+  }
+
+  /** A subscription that cannot be started is no reason not to start the others. */
+  #start(spec: SubscriptionSpec): Subscriber | undefined {
+    const { channel, pubsubs, log, newId } = this.#parts
+    const { pubsubname, topic } = spec
+    const pubsub = pubsubs.get(pubsubname)
+    const why = pubsub === undefined ? `pubsub ${pubsubname} is not found` : this.#forbidden(pubsub, topic)
+    if (pubsub === undefined || why !== undefined || channel === undefined) {
+      log({ level: 'error', message: `Not subscribed: ${why ?? 'there is no app'}`, pubsubname, topic })
+      return undefined
+    }
+    try {
+      const { clock } = pubsub.broker
+      const sink = new AppSink({
+        channel,
+        pubsubname,
+        topic,
+        isRaw: isTrue(spec.metadata.rawPayload),
+        routes: new Routes(spec.rules),
+        newId,
+        wallTime: () => clock.wallTime(),
+      })
+      return this.#subscribe(pubsub, spec, sink, pubsub.consumer)
+    } catch (error) {
+      log({ level: 'error', message: 'Not subscribed', pubsubname, topic, reason: reasonOf(error) })
+      return undefined
+    }
+  }
+
+  #forbidden(pubsub: Pubsub, topic: string): string | undefined {
+    if (pubsub.access.isAllowed('subscribe', this.#parts.appId, topic)) return undefined
+    return `subscription to topic ${quote(topic)} on pubsub ${quote(pubsub.name)} is not allowed`
+  }
+
+  #subscribe(pubsub: Pubsub, asked: Asked, sink: Sink, group: string | undefined): Subscriber {
+    const { policyFor, timeoutMs } = this.#parts
+    const deadLetterTopic = this.#deadLetterTopic(pubsub, asked)
+    const retry = policyFor(pubsub.name) ?? (asked.deadLetterTopic === undefined ? UNTIL_HANDLED : DEAD_LETTER_AT_ONCE)
+    return new Subscriber({ pubsub, topic: asked.topic, group, deadLetterTopic, bulk: asked.bulk, sink, retry, timeoutMs })
+  }
+
+  /** Undefined where the app may not publish: what is given up there ends, as in daprd. */
+  #deadLetterTopic(pubsub: Pubsub, { topic, deadLetterTopic }: Asked): string | undefined {
+    if (deadLetterTopic === undefined) return undefined
+    if (pubsub.access.isAllowed('publish', this.#parts.appId, deadLetterTopic)) return deadLetterTopic
+    this.#parts.log({
+      level: 'warn',
+      message: 'There will be no dead letters: the app may not publish on the dead letter topic',
+      pubsubname: pubsub.name,
+      topic,
+      deadLetterTopic,
+    })
+    return undefined
+  }
+}
+
+function isTrue(text: string | undefined): boolean {
+  return text !== undefined && /^(1|t|true)$/i.test(text)
+}
+
+function invalid(option: string, why: string): BusbarError {
+  return new BusbarError('ERR_OPTION_INVALID', `Invalid option ${option}: ${why}`, { option })
+}

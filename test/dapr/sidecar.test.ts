@@ -1,0 +1,666 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { describe, it } from 'node:test'
+import { DaprSidecar } from '../../src/dapr/index.ts'
+import { Broker } from '../../src/index.ts'
+import { ManualClock } from '../../src/testing/index.ts'
+import { begin, FakeApp } from './harness.ts'
+
+const orders = { pubsubname: 'pubsub', topic: 'orders', route: '/orders' }
+
+describe('DaprSidecar', () => {
+  it('delivers to the app what was published over HTTP', async (t) => {
+    const { publish, sidecar, app } = await begin(t, new FakeApp(orders))
+    const response = await publish('pubsub/orders', { id: 7 })
+    assert.equal(response.status, 204)
+    await sidecar.settled()
+    assert.equal(app.calls.length, 1)
+    const [call] = app.calls
+    assert.equal(call?.path, '/orders')
+    assert.equal(call?.headers.get('content-type'), 'application/cloudevents+json')
+    assert.equal(call?.headers.get('pubsubname'), 'pubsub')
+    const { id, time, ...rest } = call?.body as Record<string, unknown>
+    assert.match(String(id), /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+    assert.match(String(time), /^2026-01-01T00:00:00(Z|[+-]\d\d:\d\d)$|^\d{4}-.*[+-]\d\d:\d\d$/)
+    assert.deepEqual(rest, {
+      data: { id: 7 },
+      datacontenttype: 'application/json',
+      pubsubname: 'pubsub',
+      source: 'shop',
+      specversion: '1.0',
+      topic: 'orders',
+      traceid: '',
+      traceparent: '',
+      tracestate: '',
+      type: 'com.dapr.event.sent',
+    })
+  })
+
+  it('delivers in process what was published over HTTP, decoded', async (t) => {
+    const broker = new Broker()
+    const seen: unknown[] = []
+    broker.subscribe('orders', ({ data, event }) => void seen.push(data, event.source, event.type, event.datacontenttype))
+    const { publish, sidecar } = await begin(t, new FakeApp(), { pubsubs: { pubsub: broker } })
+    await publish('pubsub/orders', { id: 7 })
+    await publish('pubsub/orders', 'plain')
+    await publish('pubsub/orders', new Uint8Array([1, 2]), { 'content-type': 'application/octet-stream' })
+    await sidecar.settled()
+    assert.deepEqual(seen, [
+      { id: 7 },
+      'shop',
+      'com.dapr.event.sent',
+      'application/json',
+      'plain',
+      'shop',
+      'com.dapr.event.sent',
+      'text/plain',
+      Uint8Array.of(1, 2),
+      'shop',
+      'com.dapr.event.sent',
+      'application/octet-stream',
+    ])
+  })
+
+  it('delivers to the app what was published in process, as a CloudEvent', async (t) => {
+    const broker = new Broker({ source: '/till' })
+    const { app, sidecar } = await begin(t, new FakeApp(orders), { pubsubs: { pubsub: broker } })
+    await broker.publish('orders', { id: 7 }, { id: 'e-1', type: 'order.placed', extensions: { region: 'eu' } })
+    await sidecar.settled()
+    const body = app.calls[0]?.body as Record<string, unknown>
+    assert.deepEqual(
+      [body.id, body.source, body.type, body.region, body.data, body.topic, body.pubsubname, body.specversion],
+      ['e-1', '/till', 'order.placed', 'eu', { id: 7 }, 'orders', 'pubsub', '1.0'],
+    )
+  })
+
+  it('hands on the bytes as they came', async (t) => {
+    const { publish, sidecar, app } = await begin(t, new FakeApp(orders))
+    const event = '{ "id":"1", "specversion":"1.0", "source":"/x", "type":"t", "traceid":"", "data":{"n":12345678901234567890} }'
+    await publish('pubsub/orders', event, { 'content-type': 'application/cloudevents+json' })
+    await sidecar.settled()
+    assert.match(app.calls[0]?.text ?? '', /"n":12345678901234567890/)
+  })
+
+  it('gives each app a copy, and shares among sidecars with the same app id', async (t) => {
+    const broker = new Broker()
+    const pubsubs = { pubsub: broker }
+    const [one, two, other] = [new FakeApp(orders), new FakeApp(orders), new FakeApp(orders)]
+    const { publish, sidecar } = await begin(t, one, { pubsubs })
+    await begin(t, two, { pubsubs })
+    await begin(t, other, { pubsubs, appId: 'mail' })
+    for (let i = 0; i < 10; i++) await publish('pubsub/orders', i)
+    await sidecar.settled()
+    assert.deepEqual([...one.data(), ...two.data()].sort(), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    assert.ok(one.calls.length > 0 && two.calls.length > 0)
+    assert.deepEqual(other.data(), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+  })
+
+  it('keeps the order of what one publisher publishes', async (t) => {
+    const { publish, sidecar, app } = await begin(t, new FakeApp(orders))
+    const numbers = Array.from({ length: 50 }, (_, i) => i)
+    for (const i of numbers) await publish('pubsub/orders', i)
+    await sidecar.settled()
+    assert.deepEqual(app.data(), numbers)
+  })
+
+  it('calls the app with one message of a subscription at a time', async (t) => {
+    let running = 0
+    let most = 0
+    const { publish, sidecar, app } = await begin(t, new FakeApp(orders))
+    app.answer = async () => {
+      most = Math.max(most, ++running)
+      await new Promise((resolve) => setImmediate(resolve))
+      running--
+    }
+    await Promise.all(Array.from({ length: 10 }, (_, i) => publish('pubsub/orders', i)))
+    await sidecar.settled()
+    assert.equal(app.calls.length, 10)
+    assert.equal(most, 1)
+  })
+
+  it('lets a handler publish to its own topic', async (t) => {
+    const { publish, sidecar, app } = await begin(t, new FakeApp(orders))
+    app.answer = async ({ body }) => {
+      const { data } = body as { data: number }
+      if (data < 3) await publish('pubsub/orders', data + 1)
+    }
+    await publish('pubsub/orders', 0)
+    await sidecar.settled()
+    assert.deepEqual(app.data(), [0, 1, 2, 3])
+  })
+})
+
+describe('Redelivery', () => {
+  it('offers again what the app did not handle, after 1 s, doubling to 30 s, until it does', async (t) => {
+    const { publish, sidecar, app, clock } = await begin(t, new FakeApp(orders))
+    const times: number[] = []
+    app.answer = () => {
+      times.push(clock.now())
+      return times.length < 9 ? { status: 'RETRY' } : undefined
+    }
+    await publish('pubsub/orders', 'x')
+    await clock.runAll()
+    await sidecar.settled()
+    const waits = times.slice(1).map((time, i) => time - (times[i] ?? 0))
+    assert.deepEqual(waits, [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000])
+    assert.equal(new Set(app.calls.map(({ body }) => (body as { id: string }).id)).size, 1)
+    assert.equal(sidecar.stats().pubsubs.pubsub?.acked, 1)
+  })
+
+  for (const [what, answer] of [
+    ['a status of 500', () => new Response(null, { status: 500 })],
+    ['a redirect', () => new Response(null, { status: 302, headers: { location: 'http://127.0.0.1:1/' } })],
+    ['an unknown status word', () => ({ status: 'LATER' })],
+    [
+      'an error',
+      () => {
+        throw new Error('no')
+      },
+    ],
+  ] as const) {
+    it(`takes ${what} for a failure`, async (t) => {
+      const { publish, app, clock } = await begin(t, new FakeApp(orders))
+      app.answer = () => (app.calls.length === 1 ? answer() : undefined)
+      await publish('pubsub/orders', 'x')
+      await clock.advance(999)
+      assert.equal(app.calls.length, 1)
+      await clock.advance(1)
+      assert.equal(app.calls.length, 2)
+    })
+  }
+
+  it('offers again what the app does not answer in time, and aborts the call', async (t) => {
+    const { publish, app, clock } = await begin(t, new FakeApp(orders), { deliveryTimeoutMs: 5000 })
+    app.answer = () => (app.calls.length === 1 ? new Promise(() => {}) : undefined)
+    await publish('pubsub/orders', 'x')
+    await clock.advance(5999)
+    assert.equal(app.calls.length, 1)
+    await clock.advance(1)
+    assert.equal(app.calls.length, 2)
+  })
+
+  it('lets other messages pass one that waits', async (t) => {
+    const { publish, app, clock } = await begin(t, new FakeApp(orders))
+    app.answer = () => (app.calls.length === 1 ? { status: 'RETRY' } : undefined)
+    await publish('pubsub/orders', 'a')
+    await publish('pubsub/orders', 'b')
+    await clock.advance(1000)
+    assert.deepEqual(app.data(), ['a', 'b', 'a'])
+  })
+
+  it('ends with the time to live', async (t) => {
+    const { publish, app, clock, sidecar } = await begin(t, new FakeApp(orders))
+    app.answer = () => ({ status: 'RETRY' })
+    await publish('pubsub/orders?metadata.ttlInSeconds=5', 'x')
+    await clock.runAll()
+    assert.equal(app.calls.length, 3)
+    assert.equal(sidecar.stats().pubsubs.pubsub?.expired, 1)
+  })
+})
+
+describe('Dead letters', () => {
+  const withDeadLetters = [
+    { ...orders, deadLetterTopic: 'dead' },
+    { pubsubname: 'pubsub', topic: 'dead', route: '/dead' },
+  ]
+
+  for (const [what, answer] of [
+    ['DROP', { status: 'DROP' }],
+    ['RETRY', { status: 'RETRY' }],
+    ['404', new Response(null, { status: 404 })],
+    ['500', new Response(null, { status: 500 })],
+  ] as const) {
+    it(`takes what the app answers with ${what} at once, with the same bytes`, async (t) => {
+      const { publish, sidecar, app } = await begin(t, new FakeApp(...withDeadLetters))
+      app.answer = ({ path }) => (path === '/orders' ? answer : undefined)
+      await publish('pubsub/orders', { id: 7 })
+      await sidecar.settled()
+      assert.deepEqual(app.paths(), ['/orders', '/dead'])
+      assert.equal(app.calls[0]?.text, app.calls[1]?.text)
+      assert.equal(sidecar.stats().pubsubs.pubsub?.deadLettered, 1)
+    })
+  }
+
+  it('takes what the app does not answer in time', async (t) => {
+    const { publish, app, clock } = await begin(t, new FakeApp(...withDeadLetters))
+    app.answer = ({ path }) => (path === '/orders' ? new Promise(() => {}) : undefined)
+    await publish('pubsub/orders', 'x')
+    await clock.advance(30_000)
+    assert.deepEqual(app.paths(), ['/orders', '/dead'])
+  })
+
+  it('says why, in process', async (t) => {
+    const { publish, sidecar, app } = await begin(t, new FakeApp({ ...orders, deadLetterTopic: 'dead' }))
+    app.answer = () => ({ status: 'DROP' })
+    const letter = sidecar.broker('pubsub')?.once('dead')
+    await publish('pubsub/orders', { id: 7 })
+    const message = await letter
+    assert.deepEqual(message?.data, { id: 7 })
+    assert.equal(message?.event.deadletterreason, 'dropped')
+    assert.equal(message?.event.deadlettertopic, 'orders')
+  })
+
+  it('drops without one', async (t) => {
+    const { publish, sidecar, app, log } = await begin(t, new FakeApp(orders))
+    app.answer = () => ({ status: 'DROP' })
+    await publish('pubsub/orders', 'x')
+    await sidecar.settled()
+    assert.equal(app.calls.length, 1)
+    assert.equal(sidecar.stats().pubsubs.pubsub?.dropped, 1)
+    assert.ok(log.some(({ level }) => level === 'warn'))
+  })
+})
+
+describe('Bulk subscribe', () => {
+  const bulk = (maxMessagesCount: number, maxAwaitDurationMs: number): Record<string, unknown> => ({
+    ...orders,
+    bulkSubscribe: { enabled: true, maxMessagesCount, maxAwaitDurationMs },
+  })
+  const success = (body: unknown): unknown => ({
+    statuses: entriesOf(body).map(({ entryId }) => ({ entryId, status: 'SUCCESS' })),
+  })
+  interface Entry {
+    readonly entryId: string
+    readonly event: { readonly data: unknown }
+    readonly contentType: string
+    readonly metadata: Record<string, string>
+  }
+  const entriesOf = (body: unknown): readonly Entry[] => (body as { entries: readonly Entry[] }).entries
+
+  it('fills batches, and sends what is left when the first of it has waited long enough', async (t) => {
+    const { publish, app, clock } = await begin(t, new FakeApp(bulk(10, 500)))
+    app.answer = ({ body }) => success(body)
+    for (let i = 0; i < 25; i++) await publish('pubsub/orders', i)
+    await clock.advance(499)
+    assert.deepEqual(app.calls.map(({ body }) => entriesOf(body).length), [10, 10])
+    await clock.advance(1)
+    assert.deepEqual(app.calls.map(({ body }) => entriesOf(body).length), [10, 10, 5])
+    const data = app.calls.flatMap(({ body }) => entriesOf(body).map(({ event }) => event.data))
+    assert.deepEqual(data, Array.from({ length: 25 }, (_, i) => i))
+  })
+
+  it('offers again only those that failed, with the same entry ids', async (t) => {
+    const { publish, app, clock, sidecar } = await begin(t, new FakeApp(bulk(3, 100)))
+    app.answer = ({ body }) => ({
+      statuses: entriesOf(body).map(({ entryId, event }) => ({
+        entryId,
+        status: event.data === 1 && app.calls.length === 1 ? 'RETRY' : 'SUCCESS',
+      })),
+    })
+    for (const i of [0, 1, 2]) await publish('pubsub/orders', i)
+    await clock.runAll()
+    const [first, second] = app.calls.map(({ body }) => entriesOf(body))
+    assert.deepEqual(second?.map(({ event }) => event.data), [1])
+    assert.equal(second?.[0]?.entryId, first?.[1]?.entryId)
+    assert.equal(sidecar.stats().pubsubs.pubsub?.acked, 3)
+  })
+
+  it('sends raw bytes in base64', async (t) => {
+    const { publish, app, clock } = await begin(t, new FakeApp({ ...bulk(1, 100), metadata: { rawPayload: 'true' } }))
+    await publish('pubsub/orders?metadata.rawPayload=true', 'hello')
+    await clock.advance(0)
+    const [entry] = entriesOf(app.calls[0]?.body)
+    assert.equal(entry?.event, Buffer.from('hello').toString('base64'))
+    assert.equal(entry?.contentType, 'application/octet-stream')
+    assert.deepEqual(entry?.metadata, { rawPayload: 'true' })
+  })
+
+  it('sends what waits when the sidecar closes', async (t) => {
+    const { publish, app, sidecar } = await begin(t, new FakeApp(bulk(10, 60_000)))
+    app.answer = ({ body }) => success(body)
+    await publish('pubsub/orders', 1)
+    await publish('pubsub/orders', 2)
+    await sidecar.close()
+    assert.deepEqual(app.calls.map(({ body }) => entriesOf(body).length), [2])
+  })
+
+  it('sends a POST for each path that the rules choose', async (t) => {
+    const { pubsubname, topic, bulkSubscribe } = bulk(4, 100)
+    const routes = { rules: [{ match: 'event.data > 1', path: '/big' }], default: '/small' }
+    const { publish, app, clock, sidecar } = await begin(t, new FakeApp({ pubsubname, topic, routes, bulkSubscribe }))
+    app.answer = ({ body }) => success(body)
+    for (const i of [0, 1, 2, 3]) await publish('pubsub/orders', i)
+    await clock.advance(0)
+    assert.deepEqual(
+      Object.fromEntries(app.calls.map(({ path, body }) => [path, entriesOf(body).map(({ event }) => event.data)])),
+      { '/small': [0, 1], '/big': [2, 3] },
+    )
+    assert.equal(sidecar.stats().pubsubs.pubsub?.acked, 4)
+  })
+})
+
+describe('sidecar.subscribe()', () => {
+  it('hands messages to a handler, with Dapr’s words for how it went', async (t) => {
+    const { publish, sidecar, clock } = await begin(t)
+    const seen: unknown[] = []
+    sidecar.subscribe('pubsub', 'orders', ({ data, topic, pubsubname, deliveryCount }) => {
+      seen.push([data, topic, pubsubname, deliveryCount])
+      return deliveryCount === 1 ? 'RETRY' : 'SUCCESS'
+    })
+    await publish('pubsub/orders', { id: 7 })
+    await clock.advance(1000)
+    assert.deepEqual(seen, [
+      [{ id: 7 }, 'orders', 'pubsub', 1],
+      [{ id: 7 }, 'orders', 'pubsub', 2],
+    ])
+  })
+
+  it('sends dead letters', async (t) => {
+    const { publish, sidecar } = await begin(t)
+    const dead: unknown[] = []
+    sidecar.subscribe('pubsub', 'orders', () => 'DROP', { deadLetterTopic: 'dead' })
+    sidecar.subscribe('pubsub', 'dead', ({ data }) => void dead.push(data))
+    await publish('pubsub/orders', 1)
+    await sidecar.settled()
+    assert.deepEqual(dead, [1])
+  })
+
+  it('hands over batches', async (t) => {
+    const { publish, sidecar, clock } = await begin(t)
+    const seen: unknown[] = []
+    const bulk = { maxMessagesCount: 2, maxAwaitDurationMs: 100 }
+    sidecar.subscribeBulk('pubsub', 'orders', (messages) => {
+      seen.push(messages.map(({ data }) => data))
+      return messages.map(({ deliveryCount, data }) => (data === 'b' && deliveryCount === 1 ? 'RETRY' : undefined))
+    }, bulk)
+    for (const data of ['a', 'b', 'c']) await publish('pubsub/orders', data)
+    await clock.runAll()
+    assert.deepEqual(seen, [['a', 'b'], ['c'], ['b']])
+  })
+
+  it('gives raw bytes when asked to', async (t) => {
+    const { publish, sidecar } = await begin(t)
+    const seen: unknown[] = []
+    sidecar.subscribe('pubsub', 'orders', ({ data }) => void seen.push(data), { rawPayload: true })
+    await publish('pubsub/orders?metadata.rawPayload=true', 'hello')
+    await sidecar.settled()
+    assert.deepEqual(seen, [new TextEncoder().encode('hello')])
+  })
+
+  it('gives a copy to each handler, and ends with unsubscribe()', async (t) => {
+    const { publish, sidecar } = await begin(t)
+    const seen: string[] = []
+    const one = sidecar.subscribe('pubsub', 'orders', () => void seen.push('one'))
+    sidecar.subscribe('pubsub', 'orders', () => void seen.push('two'))
+    await publish('pubsub/orders', 1)
+    await sidecar.settled()
+    await one.unsubscribe()
+    await publish('pubsub/orders', 2)
+    await sidecar.settled()
+    assert.deepEqual(seen.sort(), ['one', 'two', 'two'])
+  })
+
+  it('refuses an unknown component', async (t) => {
+    const { sidecar } = await begin(t)
+    assert.throws(() => sidecar.subscribe('nope', 'orders', () => {}), { code: 'ERR_OPTION_INVALID' })
+  })
+})
+
+describe('Discovery', () => {
+  it('asks for the configuration first, then for the subscriptions', async (t) => {
+    const { app } = await begin(t, new FakeApp(orders))
+    assert.deepEqual(app.asked, ['/dapr/config', '/dapr/subscribe'])
+  })
+
+  it('leaves out what it is told to', async (t) => {
+    const { app, sidecar } = await begin(t, new FakeApp(orders), { disableInitEndpoints: ['subscribe'] })
+    assert.deepEqual(app.asked, ['/dapr/config'])
+    assert.deepEqual(sidecar.subscriptions, [])
+  })
+
+  it('can be done again: what is new starts, what is gone delivers what it has and ends', async (t) => {
+    const { app, sidecar, publish } = await begin(t, new FakeApp(orders))
+    app.subscriptions = [{ ...orders, topic: 'mails', route: '/mails' }]
+    await publish('pubsub/orders', 1)
+    await sidecar.discover()
+    await publish('pubsub/orders', 2)
+    await publish('pubsub/mails', 3)
+    await sidecar.settled()
+    assert.deepEqual(app.data(), [1, 3])
+    assert.deepEqual(sidecar.subscriptions.map(({ topic }) => topic), ['mails'])
+  })
+
+  it('leaves alone what stays the same', async (t) => {
+    const { app, sidecar, publish } = await begin(t, new FakeApp(orders))
+    let release = (): void => {}
+    app.answer = () => new Promise<void>((resolve) => (release = resolve))
+    await publish('pubsub/orders', 1)
+    await new Promise((resolve) => setImmediate(resolve))
+    await sidecar.discover()
+    app.answer = () => undefined
+    release()
+    await publish('pubsub/orders', 2)
+    await sidecar.settled()
+    assert.deepEqual(app.data(), [1, 2])
+  })
+
+  it('waits for an app that starts later', async (t) => {
+    const probe = createServer().listen(0, '127.0.0.1')
+    await once(probe, 'listening')
+    const { port } = probe.address() as AddressInfo
+    probe.close()
+    await once(probe, 'close')
+    const { sidecar, ask } = await begin(t, undefined, { app: port })
+    assert.equal((await ask('GET', '/v1.0/healthz')).status, 500)
+    assert.equal((await ask('GET', '/v1.0/healthz/outbound')).status, 204)
+    const server = createServer((request, response) => {
+      response.end(request.url === '/dapr/subscribe' ? JSON.stringify([orders]) : '')
+    }).listen(port, '127.0.0.1')
+    t.after(() => {
+      server.closeAllConnections()
+      server.close()
+    })
+    await sidecar.discover()
+    assert.deepEqual(sidecar.subscriptions.map(({ topic }) => topic), ['orders'])
+    assert.equal((await ask('GET', '/v1.0/healthz')).status, 204)
+  })
+
+  it('goes on without subscriptions that cannot be started', async (t) => {
+    const { sidecar, publish, app, log } = await begin(
+      t,
+      new FakeApp({ ...orders, pubsubname: 'other' }, { ...orders, topic: 'a', route: 'x\r\ny' }, orders),
+    )
+    await publish('pubsub/orders', 1)
+    await sidecar.settled()
+    assert.deepEqual(app.data(), [1])
+    assert.deepEqual(log.filter(({ level }) => level === 'error').map(({ topic }) => topic), ['orders', 'a'])
+    assert.equal(sidecar.subscriptions.length, 3)
+  })
+})
+
+describe('Resiliency', () => {
+  const resiliency = (retry: object, more: object = {}): object => ({
+    apiVersion: 'dapr.io/v1alpha1',
+    kind: 'Resiliency',
+    metadata: { name: 'r' },
+    spec: {
+      policies: { retries: { r: retry }, ...more },
+      targets: { components: { pubsub: { inbound: { retry: 'r', ...('timeouts' in more && { timeout: 't' }) } } } },
+    },
+  })
+
+  it('offers a message maxRetries times more, then sends it to the dead letter topic', async (t) => {
+    const { publish, app, clock } = await begin(
+      t,
+      new FakeApp({ ...orders, deadLetterTopic: 'dead' }, { pubsubname: 'pubsub', topic: 'dead', route: '/dead' }),
+      { resources: [resiliency({ policy: 'constant', duration: '7s', maxRetries: 2 })] },
+    )
+    const times: number[] = []
+    app.answer = ({ path }) => {
+      times.push(clock.now())
+      return path === '/orders' ? { status: 'RETRY' } : undefined
+    }
+    await publish('pubsub/orders', 1)
+    await clock.runAll()
+    assert.deepEqual(app.paths(), ['/orders', '/orders', '/orders', '/dead'])
+    assert.deepEqual(times, [0, 7000, 14_000, 14_000])
+  })
+
+  it('ends a call after the timeout of its policy', async (t) => {
+    const resources = [resiliency({ policy: 'constant', duration: '1s', maxRetries: 1 }, { timeouts: { t: '3s' } })]
+    const { publish, app, clock, sidecar } = await begin(t, new FakeApp(orders), { resources })
+    app.answer = () => new Promise(() => {})
+    await publish('pubsub/orders', 1)
+    await clock.advance(3999)
+    assert.equal(app.calls.length, 1)
+    await clock.advance(3001)
+    assert.equal(app.calls.length, 2)
+    assert.equal(sidecar.stats().pubsubs.pubsub?.exhausted, 1)
+  })
+})
+
+describe('Around it', () => {
+  it('says what it is', async (t) => {
+    const { ask } = await begin(t, new FakeApp({ ...orders, deadLetterTopic: 'dead' }))
+    const body = (await (await ask('GET', '/v1.0/metadata')).json()) as Record<string, unknown>
+    assert.equal(body.id, 'shop')
+    assert.deepEqual(body.components, [
+      { name: 'pubsub', type: 'pubsub.in-memory', version: 'v1', capabilities: ['SUBSCRIBE_WILDCARDS'] },
+    ])
+    assert.deepEqual(body.subscriptions, [
+      { pubsubname: 'pubsub', topic: 'orders', rules: [{ path: '/orders' }], deadLetterTopic: 'dead', type: 'PROGRAMMATIC' },
+    ])
+  })
+
+  it('keeps what is put into its metadata', async (t) => {
+    const { ask } = await begin(t)
+    assert.equal((await ask('PUT', '/v1.0/metadata/color', { body: 'red' })).status, 204)
+    const body = (await (await ask('GET', '/v1.0/metadata')).json()) as { extended: Record<string, string> }
+    assert.equal(body.extended.color, 'red')
+  })
+
+  it('is healthy, if it is the one that is meant', async (t) => {
+    const { ask } = await begin(t)
+    assert.equal((await ask('GET', '/v1.0/healthz')).status, 204)
+    assert.equal((await ask('GET', '/v1.0/healthz?appid=shop')).status, 204)
+    const response = await ask('GET', '/v1.0/healthz?appid=other')
+    assert.equal(response.status, 500)
+    assert.deepEqual(await response.json(), {
+      errorCode: 'ERR_HEALTH_APPID_NOT_MATCH',
+      message: 'dapr app-id does not match',
+    })
+  })
+
+  it('shuts down when asked to', async (t) => {
+    const asked: boolean[] = []
+    const { ask } = await begin(t, undefined, { onShutdown: (force) => asked.push(force) })
+    assert.equal((await ask('POST', '/v1.0/shutdown')).status, 204)
+    assert.equal((await ask('POST', '/v1.0/shutdown', { headers: { 'dapr-force-shutdown': 'true' } })).status, 204)
+    assert.deepEqual(asked, [false, true])
+  })
+
+  it('answers as daprd what it does not know', async (t) => {
+    const { ask } = await begin(t)
+    for (const [method, path] of [
+      ['GET', '/'],
+      ['GET', '/v1.0/publish/pubsub/orders'],
+      ['POST', '/v1.0/publish/pubsub'],
+      ['POST', '/v1.0/invoke'],
+      ['DELETE', '/v1.0/metadata'],
+    ] as const) {
+      const response = await ask(method, path)
+      assert.equal(response.status, 404, path)
+      assert.equal(((await response.json()) as { errorCode: string }).errorCode, 'ERR_DIRECT_INVOKE')
+    }
+  })
+
+  it('wants its token, but for health', async (t) => {
+    const { ask, publish } = await begin(t, undefined, { apiToken: 'secret' })
+    assert.equal((await publish('pubsub/orders', 1)).status, 401)
+    assert.equal((await publish('pubsub/orders', 1, { 'dapr-api-token': 'secret' })).status, 204)
+    assert.equal((await ask('GET', '/v1.0/healthz')).status, 204)
+    assert.equal((await ask('GET', '/v1.0/metadata')).status, 401)
+  })
+})
+
+describe('sidecar.close()', () => {
+  it('refuses what comes afterwards, and may be called twice', async (t) => {
+    const { sidecar, publish } = await begin(t)
+    const closing = sidecar.close()
+    assert.equal(sidecar.close(), closing)
+    await closing
+    assert.ok((await publish('pubsub/orders', 1)).status >= 500)
+  })
+
+  it('delivers what is queued, and waits for the app’s answer', async (t) => {
+    const { sidecar, publish, app } = await begin(t, new FakeApp(orders))
+    let release = (): void => {}
+    app.answer = () => new Promise<void>((resolve) => (release = resolve))
+    await publish('pubsub/orders', 1)
+    await publish('pubsub/orders', 2)
+    await new Promise((resolve) => setImmediate(resolve))
+    const closing = sidecar.close()
+    app.answer = () => undefined
+    release()
+    await closing
+    assert.deepEqual(app.data(), [1, 2])
+    const { acked, cancelled } = sidecar.stats().pubsubs.pubsub ?? {}
+    assert.deepEqual({ acked, cancelled }, { acked: 2, cancelled: 0 })
+  })
+
+  it('cancels what an app does not answer in its grace time, and sends no dead letter', async (t) => {
+    const { sidecar, publish, app, clock } = await begin(t, new FakeApp({ ...orders, deadLetterTopic: 'dead' }))
+    app.answer = () => new Promise(() => {})
+    await publish('pubsub/orders', 1)
+    await clock.advance(0)
+    const closing = sidecar.close({ graceMs: 1000 })
+    await clock.advance(1000)
+    await closing
+    const { cancelled, deadLettered } = sidecar.stats().pubsubs.pubsub ?? {}
+    assert.deepEqual({ cancelled, deadLettered }, { cancelled: 1, deadLettered: 0 })
+  })
+
+  it('leaves a broker alone that it was given', async (t) => {
+    const broker = new Broker({ clock: new ManualClock() })
+    const { sidecar } = await begin(t, new FakeApp(orders), { pubsubs: { pubsub: broker } })
+    await sidecar.close()
+    assert.equal(broker.stats().subscriptions, 0)
+    const once = broker.once('orders')
+    await broker.publish('orders', 1)
+    assert.equal((await once).data, 1)
+  })
+})
+
+describe('DaprSidecar.start()', () => {
+  it('needs nothing', async (t) => {
+    const sidecar = await DaprSidecar.start()
+    t.after(() => sidecar.close())
+    assert.match(sidecar.url, /^http:\/\/127\.0\.0\.1:\d+$/)
+    const response = await fetch(`${sidecar.url}/v1.0/publish/pubsub/orders`, { method: 'POST', body: 'x' })
+    assert.equal(response.status, 204)
+  })
+
+  for (const options of [
+    { appId: '' },
+    { appId: 1 },
+    { httpPort: -1 },
+    { httpPort: 65_536 },
+    { httpPort: 1.5 },
+    { apiToken: '' },
+    { app: 'ftp://x' },
+    { app: 'not a url' },
+    { app: 70_000 },
+    { appMaxConcurrency: 0 },
+    { pubsubs: { x: 1 } },
+    { pubsubs: 1 },
+    { resources: 'x' },
+    { resources: ['kind: ['] },
+    { resources: [{ kind: 'Component', metadata: { name: 'x' }, spec: { type: 'state.redis' } }, 1] },
+    { deliveryTimeoutMs: -1 },
+    { disableInitEndpoints: ['x'] },
+    { log: 1 },
+    { nonsense: true },
+  ]) {
+    it(`refuses ${JSON.stringify(options)}`, async () => {
+      await assert.rejects(DaprSidecar.start(options as object), { code: 'ERR_OPTION_INVALID' })
+    })
+  }
+
+  it('refuses a port that is taken', async (t) => {
+    const sidecar = await DaprSidecar.start()
+    t.after(() => sidecar.close())
+    await assert.rejects(DaprSidecar.start({ httpPort: sidecar.httpPort }), { code: 'EADDRINUSE' })
+  })
+})
