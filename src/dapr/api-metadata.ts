@@ -8,7 +8,9 @@ import type { Pubsub } from './pubsub.ts'
 import type { DaprSidecarOptions } from './settings.ts'
 import type { SubscriptionState } from './subscribers.ts'
 
-export interface MetadataFacts extends Pick<DaprSidecarOptions, 'app' | 'appMaxConcurrency'> {
+export interface MetadataFacts {
+  readonly app: DaprSidecarOptions['app']
+  readonly appMaxConcurrency: number | undefined
   readonly pubsubs: Iterable<Pubsub>
   readonly subscriptions: readonly SubscriptionState[]
 }

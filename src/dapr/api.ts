@@ -3,7 +3,7 @@
  *
  * Layer 22. Source: dapr/dapr, pkg/api/http.
  */
-import { appIdMismatch, notReady, notRouted, outboundNotReady, requestMalformed } from './errors.ts'
+import { appIdMismatch, notReady, notRouted, requestMalformed } from './errors.ts'
 import { type PublishPort, publishBulk, publishSingle } from './publish-api.ts'
 import { routeOf } from './paths.ts'
 import type { ApiRequest, ApiResponse } from './wire.ts'
@@ -14,8 +14,6 @@ export interface ApiParts {
   readonly port: PublishPort
   /** Whether components are there and the app was asked for its subscriptions. */
   isReady(): boolean
-  /** Whether components are there. */
-  isOutboundReady(): boolean
   /** What `GET /v1.0/metadata` answers, but for `extended`. */
   metadata(): Readonly<Record<string, unknown>>
   shutdown(force: boolean): void
@@ -48,7 +46,8 @@ export class Api {
       case 'healthz':
         return this.#health(route.appId)
       case 'outboundHealthz':
-        return this.#parts.isOutboundReady() ? NO_CONTENT : outboundNotReady()
+        // Components are there from the start.
+        return NO_CONTENT
       case 'metadata':
         return this.#metadata()
       case 'setMetadata':

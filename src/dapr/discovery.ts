@@ -1,10 +1,14 @@
 /**
- * Asking the app what it subscribes to.
+ * Asking the app what it subscribes to, as soon as it listens.
+ *
+ * Goes by real time: a network does not wait for the broker's clock.
  *
  * Layer 21. Source: dapr/dapr, pkg/runtime/runtime.go and pkg/runtime/pubsub/subscriptions.go.
  */
+import { BusbarError } from '../errors.ts'
+import { SystemClock } from '../time/clock.ts'
 import { type Log, reasonOf } from './log.ts'
-import { parseDiscovery } from './subscriptions.ts'
+import { readDiscovery } from './subscriptions.ts'
 import type { AppChannel, AppResponse, SubscriptionSpec } from './wire.ts'
 
 /** Calls of the app before it is served; a sidecar can be told to leave them out. */
@@ -16,56 +20,131 @@ export interface DiscoveryParts {
   readonly appId: string
   readonly disabled: readonly InitEndpoint[]
   readonly log: Log
-  /** Real time: a network does not go by the broker's clock. */
-  readonly sleep: (ms: number) => Promise<void>
+  /** Told what the app answered; an app that says nothing sensible subscribes to nothing. */
+  readonly found: (specs: readonly SubscriptionSpec[]) => void
 }
 
 /** For one question, its answer included. */
 const DEADLINE_MS = 5000
+/** How often an app that does not listen yet is looked for. */
+const LOOK_MS = 100
 /** Further tries after a connection that broke, and the wait before each. */
 const WAITS_MS: readonly number[] = [500, 750, 1000]
 
-/** Asks a listening app. @returns what it subscribes to; an app that says nothing sensible subscribes to nothing */
-export async function discover(parts: DiscoveryParts): Promise<readonly SubscriptionSpec[]> {
-  const { disabled, log } = parts
-  if (!disabled.includes('config')) {
-    await ask(parts, '/dapr/config').catch((error: unknown) => {
-      log({ level: 'debug', message: 'The app has no configuration', reason: reasonOf(error) })
+export class Discovery {
+  readonly #parts: DiscoveryParts
+  readonly #clock = new SystemClock()
+  readonly #stop = new AbortController()
+  /** The question that is under way. */
+  #asking: Promise<void> | undefined
+  #isDone = false
+
+  constructor(parts: DiscoveryParts) {
+    this.#parts = parts
+  }
+
+  /** Whether the app has been asked once. */
+  get isDone(): boolean {
+    return this.#isDone
+  }
+
+  /** Waits for the app, then asks it. One question at a time. @returns rejects with `ERR_CLOSED` after `stop()` */
+  run(): Promise<void> {
+    this.#asking ??= this.#run().finally(() => {
+      this.#asking = undefined
     })
+    return this.#asking
   }
-  if (disabled.includes('subscribe')) {
-    log({ level: 'info', message: 'The app is not asked for its subscriptions' })
-    return []
-  }
-  return askSubscriptions(parts)
-}
 
-async function askSubscriptions(parts: DiscoveryParts): Promise<readonly SubscriptionSpec[]> {
-  const { log } = parts
-  try {
-    const { specs, problems } = parseDiscovery(await askAgain(parts, '/dapr/subscribe'))
-    for (const { level, message } of problems) log({ level, message })
-    return specs
-  } catch (error) {
-    log({ level: 'error', message: 'The app did not say what it subscribes to', reason: reasonOf(error) })
-    return []
+  /** Gives up a question that is under way. */
+  stop(): void {
+    this.#stop.abort(new BusbarError('ERR_CLOSED', 'The sidecar is closed'))
   }
-}
 
-/** A connection that breaks is no answer; any HTTP status is one. */
-async function askAgain(parts: DiscoveryParts, path: string): Promise<AppResponse> {
-  for (const waitMs of WAITS_MS) {
+  async #run(): Promise<void> {
+    await this.#untilListening()
+    await this.#askConfiguration()
+    const specs = await this.#askSubscriptions()
+    this.#stop.signal.throwIfAborted()
+    this.#parts.found(specs)
+    this.#isDone = true
+  }
+
+  /** An app that was away at first is given a moment: some listen before they know what to answer. */
+  async #untilListening(): Promise<void> {
+    let wasAway = false
+    this.#stop.signal.throwIfAborted()
+    while (!(await this.#parts.channel.isListening())) {
+      wasAway = true
+      await this.#sleep(LOOK_MS)
+    }
+    if (wasAway) await this.#sleep(LOOK_MS)
+  }
+
+  /** daprd asks for it first; there is nothing in it for pub/sub. */
+  async #askConfiguration(): Promise<void> {
+    const { disabled, log } = this.#parts
+    if (disabled.includes('config')) return
     try {
-      return await ask(parts, path)
+      await this.#ask('/dapr/config')
     } catch (error) {
-      parts.log({ level: 'debug', message: 'The app is asked again', path, reason: reasonOf(error) })
-      await parts.sleep(waitMs)
+      log({ level: 'debug', message: 'The app did not answer for its configuration', reason: reasonOf(error) })
     }
   }
-  return ask(parts, path)
-}
 
-function ask({ channel, appId }: DiscoveryParts, path: string): Promise<AppResponse> {
-  const headers = { 'dapr-app-id': appId, 'content-type': 'application/json' }
-  return channel.call({ method: 'GET', path, headers, signal: AbortSignal.timeout(DEADLINE_MS) })
+  async #askSubscriptions(): Promise<readonly SubscriptionSpec[]> {
+    const { disabled, log } = this.#parts
+    if (disabled.includes('subscribe')) return []
+    let reason: string
+    try {
+      const answer = readDiscovery(await this.#askAgain('/dapr/subscribe'))
+      if (answer.kind === 'none') return []
+      if (answer.kind === 'found') {
+        for (const message of answer.warnings) log({ level: 'warn', message })
+        return answer.specs
+      }
+      reason = answer.reason
+    } catch (error) {
+      reason = reasonOf(error)
+    }
+    log({ level: 'error', message: 'The app did not say what it subscribes to', reason })
+    return []
+  }
+
+  /** A connection that breaks is no answer; any HTTP status is one. */
+  async #askAgain(path: string): Promise<AppResponse> {
+    for (const waitMs of WAITS_MS) {
+      try {
+        return await this.#ask(path)
+      } catch (error) {
+        this.#parts.log({ level: 'debug', message: 'The app is asked again', path, reason: reasonOf(error) })
+        await this.#sleep(waitMs)
+      }
+    }
+    return this.#ask(path)
+  }
+
+  #ask(path: string): Promise<AppResponse> {
+    const { channel, appId } = this.#parts
+    const headers = { 'dapr-app-id': appId, 'content-type': 'application/json' }
+    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(DEADLINE_MS)])
+    return channel.call({ method: 'GET', path, headers, signal })
+  }
+
+  /** @returns rejects when it is stopped */
+  #sleep(ms: number): Promise<void> {
+    const { signal } = this.#stop
+    return new Promise((resolve, reject) => {
+      signal.throwIfAborted()
+      const stop = (): void => {
+        this.#clock.clearTimer(timer)
+        reject(signal.reason)
+      }
+      const timer = this.#clock.setTimer(() => {
+        signal.removeEventListener('abort', stop)
+        resolve()
+      }, ms)
+      signal.addEventListener('abort', stop, { once: true })
+    })
+  }
 }

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * Delivery to a handler in this process, with Dapr's words for how it went.
  *
@@ -5,8 +6,11 @@
  */
 import type { Message } from '../delivery/message.ts'
 import type { CloudEvent } from '../event/cloudevent.ts'
+import type { SubscriptionStats } from '../stats.ts'
 import type { Sink } from './sink.ts'
 import { drop, failure, SUCCESS, type Verdict, verdictOn } from './verdict.ts'
+import { bytesOf } from './content.ts'
+import { NO_METADATA } from './metadata.ts'
 import { type Metadata, WireEvent } from './wire.ts'
 
 /** What a handler says of a message: done, offer it again, or give it up. Nothing is `'SUCCESS'`. */
@@ -37,6 +41,33 @@ export type DaprBatchHandler<T = unknown> = (
   messages: readonly DaprMessage<T>[],
 ) => readonly (Status | undefined)[] | void | Promise<readonly (Status | undefined)[] | void>
 
+/** Options of `sidecar.subscribe()`. */
+export interface DaprSubscribeOptions {
+  /** Where messages go that are dropped, or fail with no policy that says to offer them again. Default: none. */
+  readonly deadLetterTopic?: string
+  /** Whether `data` is the bytes as they were published, without an envelope. Default false. */
+  readonly rawPayload?: boolean
+}
+
+/** Options of `sidecar.subscribeBulk()`. */
+export interface DaprBulkOptions extends DaprSubscribeOptions {
+  /** A batch of this many goes at once. Default 100. */
+  readonly maxMessagesCount?: number
+  /** The longest that the first message of a batch waits, in ms. Default 1 000. */
+  readonly maxAwaitDurationMs?: number
+}
+
+/** A handler's subscription. */
+export interface DaprSubscription extends AsyncDisposable {
+  readonly stats: SubscriptionStats
+  /** Resolves when it has ended, whichever way. */
+  readonly closed: Promise<void>
+  /** Matches no more; resolves when what is queued has been delivered. */
+  drain(): Promise<void>
+  /** Ends now: what is queued is cancelled. */
+  unsubscribe(): Promise<void>
+}
+
 /** What the sink of a subscription in this process is made of. */
 export interface HandlerSinkParts {
   readonly pubsubname: string
@@ -44,8 +75,6 @@ export interface HandlerSinkParts {
   readonly nameOf: (brokerTopic: string) => string
   readonly isRaw: boolean
 }
-
-const NO_METADATA: Metadata = new Map()
 
 export class HandlerSink implements Sink {
   readonly #handle: (messages: readonly DaprMessage[]) => unknown
@@ -100,8 +129,4 @@ export class HandlerSink implements Sink {
 function verdictFrom(status: unknown): Verdict {
   if (status === undefined) return SUCCESS
   return status === 'DROP' ? drop('the handler answered DROP') : verdictOn(status)
-}
-
-function bytesOf(body: string | Uint8Array): Uint8Array {
-  return typeof body === 'string' ? new TextEncoder().encode(body) : body
 }

@@ -3,6 +3,8 @@
  *
  * Layer 19. Source: dapr/dapr, pkg/runtime/subscription/subscription.go (`findMatchingRoute`).
  */
+import { refuseOption } from '../checks.ts'
+import { quote } from '../errors.ts'
 import { appPathOf } from './app-path.ts'
 import { type CompiledRule, compileRule } from './routing.ts'
 import type { Rule } from './wire.ts'
@@ -20,7 +22,7 @@ export class Routes {
   constructor(rules: readonly Rule[]) {
     this.#routes = rules.map(({ match, path }) => ({
       rule: match.trim() === '' ? undefined : compileRule(match),
-      path: appPathOf(path),
+      path: appPathOf(path) ?? refuseOption('route', `${quote(path)} is no path`),
     }))
   }
 

@@ -6,40 +6,34 @@
  * Layer 25.
  */
 import type { Broker } from '../broker.ts'
-import { BusbarError } from '../errors.ts'
+import { COUNT, checkEach, DURATION, oneOf, orInfinity, type Rules, TEXT } from '../checks.ts'
+import { handled } from '../promises.ts'
 import type { BrokerStats, SubscriptionStats } from '../stats.ts'
-import { type Clock, SystemClock } from '../time/clock.ts'
-import type { AnyTopics } from '../topic/typed.ts'
+import { type Clock, MAX_TIMER_MS, nextTurn, SystemClock } from '../time/clock.ts'
 import { Api } from './api.ts'
+import { metadataOf } from './api-metadata.ts'
 import { FunctionAppChannel, HttpAppChannel } from './app-channel.ts'
 import type { BatchLimits } from './bulk.ts'
-import { discover } from './discovery.ts'
+import { readConfiguration } from './configuration.ts'
+import { Discovery } from './discovery.ts'
 import { fetchHandler } from './fetch.ts'
-import { digestOf } from './guard.ts'
-import type { DaprBatchHandler, DaprHandler } from './handler-sink.ts'
+import { digestOf, refusal } from './guard.ts'
+import type {
+  DaprBatchHandler,
+  DaprBulkOptions,
+  DaprHandler,
+  DaprMessage,
+  DaprSubscribeOptions,
+  DaprSubscription,
+} from './handler-sink.ts'
 import { type Log, reasonOf, safeLog } from './log.ts'
 import type { Pubsub } from './pubsub.ts'
 import { openPubsubs } from './pubsubs.ts'
 import { HttpServer } from './server.ts'
 import { checkOptions, type DaprSidecarOptions } from './settings.ts'
 import { Subscribers } from './subscribers.ts'
-import type { AppChannel, SubscriptionSpec } from './wire.ts'
-
-/** Options of `sidecar.subscribe()`. */
-export interface DaprSubscribeOptions {
-  /** Where messages go that are dropped, or fail with no policy that says to offer them again. Default: none. */
-  readonly deadLetterTopic?: string
-  /** Whether `data` is the bytes as they were published, without an envelope. Default false. */
-  readonly rawPayload?: boolean
-}
-
-/** Options of `sidecar.subscribeBulk()`. */
-export interface DaprBulkOptions extends DaprSubscribeOptions {
-  /** A batch of this many goes at once. Default 100. */
-  readonly maxMessagesCount?: number
-  /** The longest that the first message of a batch waits, in ms. Default 1 000. */
-  readonly maxAwaitDurationMs?: number
-}
+import { mergeSubscriptions } from './subscriptions.ts'
+import type { ApiRequest, ApiResponse, AppChannel, ComponentSpec, SubscriptionSpec } from './wire.ts'
 
 /** Options of `sidecar.close()`. */
 export interface SidecarCloseOptions {
@@ -59,24 +53,14 @@ export interface SidecarStats {
   }[]
 }
 
-/** A handler's subscription. */
-export interface DaprSubscription extends AsyncDisposable {
-  readonly stats: SubscriptionStats
-  /** Resolves when it has ended, whichever way. */
-  readonly closed: Promise<void>
-  /** Matches no more; resolves when what is queued has been delivered. */
-  drain(): Promise<void>
-  /** Ends now: what is queued is cancelled. */
-  unsubscribe(): Promise<void>
-}
-
 const DEFAULT_TIMEOUT_MS = 30_000
 const DEFAULT_BODY_SIZE = 4 * 1024 * 1024
 const DEFAULT_GRACE_MS = 5000
 const DEFAULT_BATCH: BatchLimits = { maxMessagesCount: 100, maxAwaitDurationMs: 1000 }
 
-/** How often an app that does not listen yet is looked for. */
-const LOOK_MS = 100
+const SUBSCRIBE: Rules = { deadLetterTopic: TEXT, rawPayload: oneOf(true, false) }
+const BULK: Rules = { ...SUBSCRIBE, maxMessagesCount: COUNT, maxAwaitDurationMs: DURATION }
+const CLOSE: Rules = { graceMs: orInfinity(DURATION) }
 
 /**
  * @example
@@ -86,8 +70,6 @@ const LOOK_MS = 100
 export class DaprSidecar implements AsyncDisposable {
   readonly #options: DaprSidecarOptions
   readonly #log: Log
-  /** Real time: a network does not go by the broker's clock. */
-  readonly #realTime = new SystemClock()
   readonly #pubsubs: ReadonlyMap<string, Pubsub>
   readonly #declared: readonly SubscriptionSpec[]
   readonly #channel: AppChannel | undefined
@@ -95,9 +77,7 @@ export class DaprSidecar implements AsyncDisposable {
   readonly #fetch: (request: Request) => Promise<Response>
   readonly #api: Api
   #server: HttpServer | undefined
-  /** The question to the app that is under way. */
-  #discovering: Promise<void> | undefined
-  #isDiscovered = false
+  readonly #discovery: Discovery | undefined
   #closing: Promise<void> | undefined
 
   /**
@@ -135,10 +115,17 @@ export class DaprSidecar implements AsyncDisposable {
       newId,
       log: this.#log,
     })
+    this.#discovery = this.#channel && new Discovery({
+      channel: this.#channel,
+      appId,
+      disabled: options.disableInitEndpoints ?? [],
+      log: this.#log,
+      found: (specs) => this.#subscribers.replace(mergeSubscriptions(this.#declared, specs)),
+    })
     this.#api = new Api({
       appId,
       port: { appId, namespace: options.namespace ?? 'default', clock: this.#clock, pubsub: (name) => this.#pubsubs.get(name), newId },
-      isReady: () => this.#channel === undefined || this.#isDiscovered,
+      isReady: () => this.#discovery?.isDone ?? true,
       metadata: () => this.#metadata(),
       shutdown: (force) => this.#shutdown(force),
     })
@@ -186,9 +173,8 @@ export class DaprSidecar implements AsyncDisposable {
    *
    * @returns rejects with `ERR_CLOSED` when the sidecar closes before that
    */
-  discover(): Promise<void> {
-    this.#discovering ??= this.#discover().finally(() => (this.#discovering = undefined))
-    return this.#discovering
+  async discover(): Promise<void> {
+    await this.#discovery?.run()
   }
 
   /**
@@ -239,7 +225,7 @@ export class DaprSidecar implements AsyncDisposable {
    * open. Idempotent: the same promise for every further call.
    */
   close(options: SidecarCloseOptions = {}): Promise<void> {
-    this.#closing ??= this.#close(options.graceMs ?? DEFAULT_GRACE_MS)
+    this.#closing ??= this.#close(checkEach(options, CLOSE).graceMs ?? DEFAULT_GRACE_MS)
     return this.#closing
   }
 
@@ -251,7 +237,7 @@ export class DaprSidecar implements AsyncDisposable {
   /** The clock that deliveries go by. */
   get #clock(): Clock {
     const [pubsub] = this.#pubsubs.values()
-    return this.#options.clock ?? pubsub?.broker.clock ?? this.#realTime
+    return this.#options.clock ?? pubsub?.broker.clock ?? new SystemClock()
   }
 
   async #open(): Promise<void> {
@@ -267,37 +253,10 @@ export class DaprSidecar implements AsyncDisposable {
         ...(maxBodySize !== undefined && { maxBodySize }),
       })
     }
+    // Without an app nobody can be served; the subscriptions are listed all the same.
     if (this.#channel === undefined) this.#subscribers.replace(this.#declared)
     else if (await this.#channel.isListening()) await this.discover()
     else void handled(this.discover())
-  }
-
-  async #discover(): Promise<void> {
-    const channel = this.#channel
-    if (channel === undefined) return
-    await this.#untilListening(channel)
-    const { disableInitEndpoints: disabled = [], appId = DEFAULT_APP_ID } = this.#options
-    const programmatic = await discover({ channel, appId, disabled, log: this.#log, sleep: (ms) => this.#sleep(ms) })
-    if (this.#closing !== undefined) throw closedError()
-    this.#subscribers.replace(mergeSubscriptions(this.#declared, programmatic))
-    this.#isDiscovered = true
-  }
-
-  /** An app that was not there at first is given a moment: some listen before they know what to answer. */
-  async #untilListening(channel: AppChannel): Promise<void> {
-    let wasAway = false
-    while (this.#closing === undefined && !(await channel.isListening())) {
-      wasAway = true
-      await this.#sleep(LOOK_MS)
-    }
-    if (wasAway) await this.#sleep(LOOK_MS)
-    if (this.#closing !== undefined) throw closedError()
-  }
-
-  #sleep(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#realTime.setTimer(resolve, ms)
-    })
   }
 
   #handle(request: ApiRequest): ApiResponse | Promise<ApiResponse> {
@@ -314,7 +273,7 @@ export class DaprSidecar implements AsyncDisposable {
     this.#log({ level: 'info', message: 'Somebody asked for a shutdown', force })
     if (onShutdown !== undefined) onShutdown(force)
     // The answer goes out first.
-    else this.#realTime.nextTurn(() => void this.close(force ? { graceMs: 0 } : {}))
+    else nextTurn(() => void this.close(force ? { graceMs: 0 } : {}))
   }
 
   #metadata(): Readonly<Record<string, unknown>> {
@@ -327,6 +286,7 @@ export class DaprSidecar implements AsyncDisposable {
   }
 
   async #close(graceMs: number): Promise<void> {
+    this.#discovery?.stop()
     await this.#server?.close(graceMs)
     const own = Array.from(this.#pubsubs.values(), ({ broker, isOwn }) => (isOwn ? broker.close({ graceMs }) : undefined))
     await Promise.all([...own, this.#drain(graceMs)])
@@ -338,7 +298,7 @@ export class DaprSidecar implements AsyncDisposable {
     if (graceMs > 0) {
       let timer: unknown
       const over = new Promise<void>((resolve) => {
-        timer = this.#clock.setTimer(resolve, graceMs)
+        timer = this.#clock.setTimer(resolve, Math.min(graceMs, MAX_TIMER_MS))
       })
       await Promise.race([this.#subscribers.drain(), over])
       this.#clock.clearTimer(timer)
@@ -355,8 +315,4 @@ function channelOf({ app, appToken, appMaxConcurrency }: DaprSidecarOptions): Ap
   }
   if (typeof app === 'function') return new FunctionAppChannel({ app, ...shared })
   return new HttpAppChannel({ url: typeof app === 'number' ? `http://127.0.0.1:${app}` : String(app), ...shared })
-}
-
-function closedError(): BusbarError {
-  return new BusbarError('ERR_CLOSED', 'The sidecar is closed')
 }

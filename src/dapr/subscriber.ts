@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * One Dapr subscription on a broker: hands each message to its sink, alone or
  * in batches, and settles it as the verdict and the retry policy say.
@@ -8,6 +9,7 @@ import type { Message, Outcome } from '../delivery/message.ts'
 import type { SubscriptionStats } from '../stats.ts'
 import type { Subscription } from '../subscription.ts'
 import { Batcher, type BatchLimits } from './bulk.ts'
+import type { DaprSubscription } from './handler-sink.ts'
 import type { Pubsub } from './pubsub.ts'
 import type { Retry } from './retry.ts'
 import type { Sink } from './sink.ts'
@@ -27,7 +29,7 @@ export interface SubscriberParts {
   readonly timeoutMs: number
 }
 
-export class Subscriber {
+export class Subscriber implements DaprSubscription {
   readonly #parts: SubscriberParts
   readonly #batcher: Batcher | undefined
   readonly #subscription: Subscription
@@ -71,6 +73,11 @@ export class Subscriber {
   unsubscribe(): Promise<void> {
     this.#batcher?.hurry()
     return this.#subscription.unsubscribe()
+  }
+
+  /** As `unsubscribe()`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.unsubscribe()
   }
 
   async #handle(message: Message): Promise<Outcome> {
