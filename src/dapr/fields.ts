@@ -66,6 +66,12 @@ export class Fields {
     return entries.map(([key, value]) => [key, new Fields(value ?? {}, `${path}.${key}`)])
   }
 
+  /** The same object without the member `name`. */
+  without(name: string): Fields {
+    const others = this.entries.filter(([key]) => key.toLowerCase() !== name.toLowerCase())
+    return new Fields(Object.fromEntries(others), this.path)
+  }
+
   /** @throws {BusbarError} `ERR_OPTION_INVALID` about the member `name` */
   refuse(name: string, why: string, cause?: unknown): never {
     return refuse(this.#pathOf(name), why, cause)

@@ -43,6 +43,11 @@ describe('Fields', () => {
     )
   })
 
+  it('gives the others without one', () => {
+    assert.equal(fields.without('Topic').text('topic'), undefined)
+    assert.equal(fields.without('Topic').integer('count'), 3)
+  })
+
   for (const [read, option, why] of [
     [() => fields.text('count'), 'file.yaml.count', '3 is not a string'],
     [() => fields.flag('topic'), 'file.yaml.topic', '"last" is not true or false'],
