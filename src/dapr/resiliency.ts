@@ -1,0 +1,242 @@
+/**
+ * Resiliency resources: what may be done again, after how long, how long a call
+ * may take, and when to stop calling. Reading and arithmetic; the one who calls
+ * keeps the time.
+ *
+ * Layer 19. Source: Dapr's Resiliency resource (v1alpha1) and how daprd applies
+ * it to pub/sub components. Targets other than components are not looked at.
+ */
+import { BusbarError, quote } from '../errors.ts'
+import { type BreakerSettings, CircuitBreaker } from './breaker.ts'
+import { parseGoDuration } from './duration.ts'
+import { compileExpression } from './expression.ts'
+import type { Fields } from './fields.ts'
+
+/** One Resiliency resource. Policies are by name. */
+export interface Resiliency {
+  readonly name: string
+  /** App ids that it holds for; empty: all. */
+  readonly scopes: readonly string[]
+  readonly timeouts: ReadonlyMap<string, number>
+  readonly retries: ReadonlyMap<string, RetrySettings>
+  readonly circuitBreakers: ReadonlyMap<string, BreakerSettings>
+  readonly components: ReadonlyMap<string, Readonly<Record<Direction, PolicyNames>>>
+}
+
+/** From the component to the app, or from the app to the component. */
+export type Direction = 'inbound' | 'outbound'
+
+export interface RetrySettings {
+  readonly policy: 'constant' | 'exponential'
+  /** Between two deliveries when constant, in ms. */
+  readonly durationMs: number
+  /** What the exponential interval grows to, in ms. */
+  readonly maxIntervalMs: number
+  /** Deliveries after the first one; below 0: no limit. */
+  readonly maxRetries: number
+  /** HTTP statuses worth a retry, from and to; undefined: all are. */
+  readonly statusCodes: readonly (readonly [from: number, to: number])[] | undefined
+}
+
+interface PolicyNames {
+  readonly timeout: string | undefined
+  readonly retry: string | undefined
+  readonly circuitBreaker: string | undefined
+}
+
+/** How a call ended badly. */
+export interface Failure {
+  /** The app's status when it answered with one that is no success. */
+  readonly statusCode?: number | undefined
+  /** No call was made, because the circuit breaker did not allow it. */
+  readonly isBreakerOpen?: boolean
+}
+
+/** What holds for one component in one direction. */
+export interface Policy {
+  /** How long a call may take, in ms; undefined: as long as it likes. */
+  readonly timeoutMs: number | undefined
+  readonly breaker: CircuitBreaker | undefined
+  /**
+   * What to do after a failure.
+   *
+   * @param deliveryCount calls so far, at least 1
+   * @param random in [0, 1), spreads exponential delays
+   */
+  next(failure: Failure, deliveryCount: number, random: () => number): { readonly delayMs: number } | 'giveUp'
+}
+
+const DEFAULT_DURATION_MS = 5_000
+const INITIAL_INTERVAL_MS = 500
+const MULTIPLIER = 1.5
+/** An exponential delay is its interval, more or less this part of it. */
+const SPREAD = 0.5
+const DEFAULT_MAX_INTERVAL_MS = 60_000
+const DEFAULT_BREAKER_TIMEOUT_MS = 60_000
+const DEFAULT_TRIP = 'consecutiveFailures > 5'
+
+/**
+ * Reads a Resiliency resource.
+ *
+ * @throws {BusbarError} `ERR_OPTION_INVALID` with the path of what is wrong
+ */
+export function readResiliency(resource: Fields): Resiliency {
+  const spec = resource.object('spec')
+  const policies = spec.object('policies')
+  const targets = spec.object('targets')
+  const durations = policies.object('timeouts')
+  return {
+    name: resource.object('metadata').text('name') ?? '',
+    scopes: resource.texts('scopes'),
+    timeouts: new Map(durations.entries.map(([name]) => [name, durationOf(durations, name) ?? 0])),
+    retries: new Map(policies.objectsIn('retries').map(([name, retry]) => [name, readRetry(retry)])),
+    circuitBreakers: new Map(policies.objectsIn('circuitBreakers').map(([name, one]) => [name, readBreaker(one)])),
+    components: new Map(
+      targets.objectsIn('components').map(([name, component]) => [
+        name,
+        {
+          inbound: readNames(component.object('inbound')),
+          outbound: readNames(component.object('outbound')),
+        },
+      ]),
+    ),
+  }
+}
+
+function readRetry(fields: Fields): RetrySettings {
+  const policy = fields.text('policy')?.toLowerCase() ?? 'constant'
+  if (policy !== 'constant' && policy !== 'exponential') {
+    fields.refuse('policy', `${quote(policy)} is not one of "constant", "exponential"`)
+  }
+  return {
+    policy,
+    durationMs: durationOf(fields, 'duration') ?? DEFAULT_DURATION_MS,
+    maxIntervalMs: durationOf(fields, 'maxInterval') ?? DEFAULT_MAX_INTERVAL_MS,
+    maxRetries: fields.integer('maxRetries') ?? -1,
+    statusCodes: statusCodesOf(fields.object('matching')),
+  }
+}
+
+function readBreaker(fields: Fields): BreakerSettings {
+  const trip = fields.text('trip') || DEFAULT_TRIP
+  try {
+    compileExpression(trip)
+  } catch (error) {
+    fields.refuse('trip', error instanceof Error ? error.message : String(error), error)
+  }
+  return {
+    maxRequests: Math.max(1, fields.integer('maxRequests') ?? 1),
+    intervalMs: durationOf(fields, 'interval') ?? 0,
+    timeoutMs: durationOf(fields, 'timeout') || DEFAULT_BREAKER_TIMEOUT_MS,
+    trip,
+  }
+}
+
+function readNames(fields: Fields): PolicyNames {
+  return {
+    timeout: fields.text('timeout') || undefined,
+    retry: fields.text('retry') || undefined,
+    circuitBreaker: fields.text('circuitBreaker') || undefined,
+  }
+}
+
+/** A Go duration, or digits alone: ms. One below 0 is 0. */
+function durationOf(fields: Fields, name: string): number | undefined {
+  const text = fields.text(name)
+  if (text === undefined || text === '') return undefined
+  const ms = /^[+-]?\d+$/.test(text) ? Number(text) : parseGoDuration(text)
+  if (ms === undefined) return fields.refuse(name, `${quote(text)} is not a duration such as "5s" or "1m30s"`)
+  return Math.max(0, ms)
+}
+
+/** `429,500-599` */
+function statusCodesOf(fields: Fields): RetrySettings['statusCodes'] {
+  const text = fields.text('httpStatusCodes')
+  if (text === undefined || text === '') return undefined
+  const ranges = text.split(',').filter((range) => range !== '')
+  return ranges.map((range) => {
+    const [, from, to = from] = /^(\d+)(?:-(\d+))?$/.exec(range) ?? []
+    const [low, high] = [Number(from), Number(to)]
+    if (!(low >= 100 && low <= high && high <= 599)) {
+      fields.refuse('httpStatusCodes', `${quote(range)} is not a status or range of statuses from 100 to 599`)
+    }
+    return [low, high] as const
+  })
+}
+
+/**
+ * What holds for a component: the policies that its target names, else those
+ * with the names of defaults. When several resources define a name, the last
+ * one counts. Each call makes a circuit breaker of its own: call once for each
+ * component and direction.
+ *
+ * @param resiliencies those in scope
+ * @returns undefined when no policy concerns it
+ * @throws {BusbarError} `ERR_OPTION_INVALID` when its target names a policy that is not there
+ */
+export function policyFor(
+  resiliencies: readonly Resiliency[],
+  pubsubname: string,
+  direction: Direction,
+): Policy | undefined {
+  const target = resiliencies.findLast(({ components }) => components.has(pubsubname))?.components.get(pubsubname)
+  const names = target?.[direction] ?? defaultNames(resiliencies, direction)
+  const where = `${pubsubname}.${direction}`
+  const timeoutMs = lookUp(resiliencies, 'timeouts', names.timeout, where)
+  const retry = lookUp(resiliencies, 'retries', names.retry, where)
+  const breaker = lookUp(resiliencies, 'circuitBreakers', names.circuitBreaker, where)
+  if (timeoutMs === undefined && retry === undefined && breaker === undefined) return undefined
+  return {
+    timeoutMs: timeoutMs || undefined,
+    breaker: breaker && new CircuitBreaker(breaker),
+    next: (failure, deliveryCount, random) => nextDelivery(retry, failure, deliveryCount, random),
+  }
+}
+
+type Kind = 'timeouts' | 'retries' | 'circuitBreakers'
+type Settings<K extends Kind> = Resiliency[K] extends ReadonlyMap<string, infer T> ? T : never
+
+function lookUp<K extends Kind>(
+  resiliencies: readonly Resiliency[],
+  kind: K,
+  name: string | undefined,
+  where: string,
+): Settings<K> | undefined {
+  if (name === undefined) return undefined
+  const found = resiliencies.findLast((one) => one[kind].has(name))?.[kind].get(name)
+  if (found !== undefined) return found as Settings<K> // of the map of that kind
+  const message = `Invalid resiliency of ${where}: there is no ${quote(name)} in ${kind}`
+  throw new BusbarError('ERR_OPTION_INVALID', message, { option: where })
+}
+
+function defaultNames(resiliencies: readonly Resiliency[], direction: Direction): PolicyNames {
+  const suffix = direction === 'inbound' ? 'Inbound' : 'Outbound'
+  const levels = [`PubsubComponent${suffix}`, `Component${suffix}`, 'Component', '']
+  const nameIn = (kind: Kind, policy: string): string | undefined =>
+    levels.map((level) => `Default${level}${policy}`).find((name) => resiliencies.some((one) => one[kind].has(name)))
+  return {
+    timeout: nameIn('timeouts', 'TimeoutPolicy'),
+    retry: nameIn('retries', 'RetryPolicy'),
+    circuitBreaker: nameIn('circuitBreakers', 'CircuitBreakerPolicy'),
+  }
+}
+
+function nextDelivery(
+  retry: RetrySettings | undefined,
+  failure: Failure,
+  deliveryCount: number,
+  random: () => number,
+): { readonly delayMs: number } | 'giveUp' {
+  if (retry === undefined || failure.isBreakerOpen) return 'giveUp'
+  if (retry.maxRetries >= 0 && deliveryCount > retry.maxRetries) return 'giveUp'
+  if (!isWorthARetry(retry, failure.statusCode)) return 'giveUp'
+  if (retry.policy === 'constant') return { delayMs: retry.durationMs }
+  const intervalMs = Math.min(retry.maxIntervalMs, INITIAL_INTERVAL_MS * MULTIPLIER ** (deliveryCount - 1))
+  return { delayMs: intervalMs * (1 - SPREAD + 2 * SPREAD * random()) }
+}
+
+/** Only failures with a status are filtered: a lost connection, `RETRY` and a timeout have none. */
+function isWorthARetry({ statusCodes }: RetrySettings, statusCode: number | undefined): boolean {
+  if (statusCodes === undefined || statusCode === undefined || statusCode < 100 || statusCode > 599) return true
+  return statusCodes.some(([from, to]) => from <= statusCode && statusCode <= to)
+}

@@ -1,0 +1,212 @@
+/**
+ * Subscriptions as apps and files ask for them: what an app answers to
+ * `GET /dapr/subscribe`, and Subscription resources, v1alpha1 and v2alpha1.
+ *
+ * One bad entry in an app's answer makes daprd drop the whole list, and the
+ * declarative subscriptions with it: messages of the good ones get lost. Here the
+ * bad entry alone is left out, with a warning.
+ *
+ * Layer 19. Source: Dapr's pub/sub API reference and daprd's discovery.
+ */
+import { refuseOption } from '../checks.ts'
+import { quote } from '../errors.ts'
+import { appPathOf } from './app-path.ts'
+import { isInScope } from './components.ts'
+import { Fields } from './fields.ts'
+import { compileRoutes } from './routing.ts'
+import type { AppResponse, Rule, SubscriptionSpec } from './wire.ts'
+
+/** Subscriptions, and what was left out or read in another way than daprd would. */
+export interface Subscriptions {
+  readonly specs: readonly SubscriptionSpec[]
+  readonly warnings: readonly string[]
+}
+
+/** What came of asking the app. */
+export type Discovery =
+  | ({ readonly kind: 'found' } & Subscriptions)
+  /** The app has none, and says so by a 404 or an empty body. */
+  | { readonly kind: 'none' }
+  /** The answer is of no use. `mayPass`: asking again later may help. */
+  | { readonly kind: 'failed'; readonly reason: string; readonly mayPass: boolean }
+
+/** A Subscription resource. */
+export interface DeclaredSubscription {
+  readonly spec: SubscriptionSpec
+  /** App ids that it is for; empty: all. */
+  readonly scopes: readonly string[]
+  readonly warnings: readonly string[]
+}
+
+const MAX_SUBSCRIPTIONS = 1000
+const DEFAULT_MAX_MESSAGES = 100
+const DEFAULT_MAX_AWAIT_MS = 1000
+const MAX_INT32 = 2 ** 31 - 1
+const BOOLEAN = /^(1|t|T|TRUE|true|True|0|f|F|FALSE|false|False|)$/
+
+/** Reads what the app answered to `GET /dapr/subscribe`. */
+export function readDiscovery({ status, body }: AppResponse): Discovery {
+  if (status === 404) return { kind: 'none' }
+  if (status !== 200) return failed(`the app answered with status ${status}`, status >= 500)
+  if (body === '') return { kind: 'none' }
+  try {
+    return readList(JSON.parse(body))
+  } catch (error) {
+    return failed(`the app's answer is not JSON: ${error instanceof Error ? error.message : error}`, false)
+  }
+}
+
+function failed(reason: string, mayPass: boolean): Discovery {
+  return { kind: 'failed', reason, mayPass }
+}
+
+function readList(list: unknown): Discovery {
+  if (list === null) return { kind: 'none' }
+  if (!Array.isArray(list)) return failed(`the app's answer is not a list but ${quote(list)}`, false)
+  if (list.length > MAX_SUBSCRIPTIONS) {
+    return failed(`the app asks for ${list.length} subscriptions, more than ${MAX_SUBSCRIPTIONS}`, false)
+  }
+  const warnings: string[] = []
+  const read = list.map((entry, index) =>
+    unlessRefused(warnings, () =>
+      routable(readSpec(new Fields(entry ?? {}, `subscription ${index}`), 'PROGRAMMATIC', warnings)),
+    ),
+  )
+  const specs = new Map<string, SubscriptionSpec>()
+  for (const spec of read.filter((one) => one !== undefined)) {
+    if (specs.has(keyOf(spec))) warnings.push(`${describe(spec)} was asked for twice: the last one counts`)
+    specs.set(keyOf(spec), spec) // in the place of the first
+  }
+  return { kind: 'found', specs: [...specs.values()], warnings }
+}
+
+/**
+ * Reads a Subscription resource.
+ *
+ * @param version `v1alpha1` has one `route`, `v2alpha1` has `routes`
+ * @throws {BusbarError} `ERR_OPTION_INVALID` with the path of what is wrong
+ */
+export function readSubscription(resource: Fields, version: 'v1alpha1' | 'v2alpha1'): DeclaredSubscription {
+  const warnings: string[] = []
+  const fields = resource.object('spec')
+  const spec = readSpec(fields.without(version === 'v1alpha1' ? 'routes' : 'route'), 'DECLARATIVE', warnings)
+  const name = resource.object('metadata').text('name')
+  return {
+    spec: { ...spec, ...(name !== undefined && { name }) },
+    scopes: resource.texts('scopes'),
+    warnings,
+  }
+}
+
+/**
+ * The declarative subscriptions of one app: those in scope, of several with one
+ * name the last, of several for one topic the first, without those whose rules
+ * do not compile.
+ */
+export function subscriptionsFor(appId: string, declared: readonly DeclaredSubscription[]): Subscriptions {
+  const warnings: string[] = []
+  const named = new Map<string | symbol, DeclaredSubscription>()
+  for (const one of declared.filter(({ scopes }) => isInScope(scopes, appId))) named.set(one.spec.name || Symbol(), one)
+  const specs = new Map<string, SubscriptionSpec>()
+  for (const { spec, warnings: earlier } of named.values()) {
+    warnings.push(...earlier)
+    if (specs.has(keyOf(spec))) warnings.push(`${describe(spec)} is declared twice: the first one counts`)
+    else if (unlessRefused(warnings, () => routable(spec)) !== undefined) specs.set(keyOf(spec), spec)
+  }
+  return { specs: [...specs.values()], warnings }
+}
+
+/** All subscriptions of an app: what it asks for itself replaces what is declared for the same topic. */
+export function mergeSubscriptions(
+  declarative: readonly SubscriptionSpec[],
+  programmatic: readonly SubscriptionSpec[],
+): readonly SubscriptionSpec[] {
+  const replaced = new Set(programmatic.map(keyOf))
+  return [...declarative.filter((spec) => !replaced.has(keyOf(spec))), ...programmatic]
+}
+
+function keyOf({ pubsubname, topic }: SubscriptionSpec): string {
+  return JSON.stringify([pubsubname, topic])
+}
+
+function describe({ pubsubname, topic }: SubscriptionSpec): string {
+  return `The subscription to topic ${quote(topic)} of ${quote(pubsubname)}`
+}
+
+/** Runs `read`; when it refuses, that becomes a warning, and the result is undefined. */
+function unlessRefused<T>(warnings: string[], read: () => T): T | undefined {
+  try {
+    return read()
+  } catch (error) {
+    warnings.push(`${error instanceof Error ? error.message : error} (this subscription is left out)`)
+    return undefined
+  }
+}
+
+function readSpec(fields: Fields, type: SubscriptionSpec['type'], warnings: string[]): SubscriptionSpec {
+  const pubsubname = fields.text('pubsubname') || fields.refuse('pubsubname', 'a subscription needs one')
+  const topic = fields.text('topic') || fields.refuse('topic', 'a subscription needs one')
+  const deadLetterTopic = fields.text('deadLetterTopic') || undefined
+  const isLoop = deadLetterTopic === topic
+  if (isLoop) warnings.push(`Ignored ${fields.path}.deadLetterTopic: it is the topic itself`)
+  return {
+    pubsubname,
+    topic,
+    metadata: readMetadata(fields, warnings),
+    rules: readRules(fields),
+    deadLetterTopic: isLoop ? undefined : deadLetterTopic,
+    bulk: readBulk(fields.object('bulkSubscribe')),
+    type,
+  }
+}
+
+/** The rules in order, then the default: that of `routes`, else `route`. */
+function readRules(fields: Fields): readonly Rule[] {
+  const routes = fields.object('routes')
+  const rules = routes
+    .objects('rules')
+    .map((rule) => ({ match: rule.text('match') ?? '', path: rule.text('path') ?? '' }))
+  const fallback = routes.text('default') || fields.text('route') || undefined
+  return fallback === undefined ? rules : [...rules, { match: '', path: fallback }]
+}
+
+/**
+ * The same subscription, its routes checked.
+ *
+ * @throws {BusbarError} `ERR_OPTION_INVALID` when there is no route, or one that cannot be taken
+ */
+function routable(spec: SubscriptionSpec): SubscriptionSpec {
+  const refuse = (why: string): never => refuseOption(`subscription to topic ${quote(spec.topic)}`, why)
+  if (spec.rules.length === 0) refuse('it has no route')
+  const wrong = spec.rules.find(({ path }) => appPathOf(path) === undefined)
+  if (wrong !== undefined) refuse(`the route ${quote(wrong.path)} is no path`)
+  compileRoutes(spec.rules)
+  return spec
+}
+
+function readMetadata(fields: Fields, warnings: string[]): Readonly<Record<string, string>> {
+  const { entries, path } = fields.object('metadata')
+  const texts = entries.map(([name, value]) => {
+    if (typeof value === 'string' || value === null) return [name, value ?? ''] as const
+    warnings.push(`Read ${path}.${name} as a string: daprd refuses ${quote(value)} there`)
+    return [name, JSON.stringify(value)] as const
+  })
+  for (const [name, text] of texts) {
+    if (name !== 'rawPayload' || BOOLEAN.test(text)) continue
+    warnings.push(`${path}.rawPayload is not a boolean but ${quote(text)}: no message can be delivered`)
+  }
+  return Object.fromEntries(texts)
+}
+
+/** Counts that are absent or not above 0 get the defaults. */
+function readBulk(fields: Fields): SubscriptionSpec['bulk'] {
+  if (fields.flag('enabled') !== true) return undefined
+  const count = (name: string, fallback: number): number => {
+    const value = fields.integer(name) ?? 0
+    return value > 0 ? Math.min(value, MAX_INT32) : fallback
+  }
+  return {
+    maxMessagesCount: count('maxMessagesCount', DEFAULT_MAX_MESSAGES),
+    maxAwaitDurationMs: count('maxAwaitDurationMs', DEFAULT_MAX_AWAIT_MS),
+  }
+}
