@@ -2,12 +2,14 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, it } from 'node:test'
-import { Command } from './command.ts'
+import { afterEach, describe, it } from 'node:test'
+import { Command, endCommands } from './command.ts'
 
 const root = join(import.meta.dirname, '../../..')
 // This package's own manifest.
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }
+
+afterEach(endCommands)
 
 const anyPort = ['--dapr-http-port', '0']
 
