@@ -33,6 +33,7 @@ const layers: readonly (readonly string[])[] = [
   // Dapr: words and small decisions; what comes in; what goes out; the sidecar.
   [
     'dapr/wire.ts',
+    'dapr/log.ts',
     'dapr/duration.ts',
     'dapr/json-text.ts',
     'dapr/trace.ts',

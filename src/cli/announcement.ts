@@ -4,8 +4,9 @@
  *
  * Layer 31.
  */
+import type { LogEntry } from '../dapr/log.ts'
 import type { ComponentSpec, SubscriptionSpec } from '../dapr/wire.ts'
-import type { LogEntry } from './log.ts'
+
 import type { Settings } from './settings.ts'
 
 /** Of a sidecar, what is told. */

@@ -6,16 +6,7 @@
  * Layer 28. Source of the JSON keys: daprd's log.
  */
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
-
-/** What happened, in words, and facts about it. */
-export interface LogEntry {
-  readonly level: LogLevel
-  readonly message: string
-  readonly [fact: string]: unknown
-}
-
-export type Log = (entry: LogEntry) => void
+import type { Log, LogEntry, LogLevel } from '../dapr/log.ts'
 
 export interface LogOptions {
   /** The lowest level that is written. */

@@ -7,13 +7,14 @@
  * Layer 32.
  */
 import { constants } from 'node:os'
+import type { Log, LogEntry } from '../dapr/log.ts'
 import type { ComponentSpec, SubscriptionSpec } from '../dapr/wire.ts'
 import type { Clock } from '../time/clock.ts'
 import { announceStart, announceSubscriptions } from './announcement.ts'
 import { type AppEnd, type AppProcess, appEnvironment, type Output, startApp } from './app-process.ts'
 import { readResourceFiles, readTextFile } from './files.ts'
 import { helpText } from './known-flags.ts'
-import { createLog, type Log, type LogEntry } from './log.ts'
+import { createLog } from './log.ts'
 import { type Environment, readWish, type Settings, type Wish } from './settings.ts'
 
 /** What a run needs of the process that it is. */

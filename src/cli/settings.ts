@@ -7,9 +7,9 @@
  * environment variables. A flag goes before its variable.
  */
 import { refuseOption } from '../checks.ts'
+import type { LogLevel } from '../dapr/log.ts'
 import { quote } from '../errors.ts'
 import { type Flags, parseFlags } from './flags.ts'
-import type { LogLevel } from './log.ts'
 
 /** The environment of a process. */
 export type Environment = Readonly<Record<string, string | undefined>>

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { createLog, type LogEntry, type LogOptions } from '../../src/cli/log.ts'
+import { createLog, type LogOptions } from '../../src/cli/log.ts'
+import type { LogEntry } from '../../src/dapr/log.ts'
 
 const TIME = '2030-05-17T09:00:00.000Z'
 

@@ -1,0 +1,35 @@
+/**
+ * What a sidecar has to say: entries with a level, a sentence and facts. Who
+ * writes them, and how, is the user's business.
+ *
+ * Layer 17.
+ */
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+
+/** Never holds a token or the data of an event. */
+export interface LogEntry {
+  readonly level: LogLevel
+  /** One sentence. What came from outside stands in the facts, or quoted. */
+  readonly message: string
+  readonly [fact: string]: unknown
+}
+
+/** Told of everything that a user may want to know; what it throws is ignored. */
+export type Log = (entry: LogEntry) => void
+
+/** A log that never throws. */
+export function safeLog(log: Log | undefined): Log {
+  if (log === undefined) return () => {}
+  return (entry) => {
+    try {
+      log(entry)
+    } catch {
+      // There is nobody left to tell.
+    }
+  }
+}
+
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
