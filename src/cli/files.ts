@@ -56,7 +56,8 @@ export async function readTextFile(path: string, option: string): Promise<TextFi
 async function resourcesIn(path: string, option: string): Promise<readonly string[] | undefined> {
   const found = await orRefuse(stat(path), path, option)
   if (!found.isDirectory()) return undefined
-  const names = (await orRefuse(readdir(path), path, option)).filter((name) => /\.(?:ya?ml|json)$/i.test(name)).sort()
+  const entries = await orRefuse(readdir(path), path, option)
+  const names = entries.filter((name) => /\.(?:ya?ml|json)$/i.test(name)).sort() // Node promises no order
   // A mounted volume has links in it, so the entry's own kind says too little.
   const kinds = await Promise.all(names.map((name) => orRefuse(stat(join(path, name)), join(path, name), option)))
   return names.filter((_, index) => kinds[index]?.isFile() === true)

@@ -32,9 +32,9 @@ function live(): string {
 }
 
 /** The next process that comes to life; resolves again when it is gone. */
-async function nextLife(): Promise<{ gone: Promise<unknown> }> {
+async function nextLife(): Promise<{ socket: Socket; gone: Promise<unknown> }> {
   const socket = await new Promise<Socket>((resolve) => waiting.push(resolve))
-  return { gone: once(socket.resume(), 'close') }
+  return { socket, gone: once(socket.resume(), 'close') }
 }
 
 interface Started {
@@ -60,13 +60,18 @@ describe('startApp', () => {
   })
 
   it('joins what arrives in pieces, also in the middle of a character', async () => {
+    const life = nextLife()
     const { app, stdout } = await start(`
-      const bytes = Buffer.from('grüße, 世界\\nlast')
-      const write = (index) => index < bytes.length && process.stdout.write(bytes.subarray(index, index + 1), () => setImmediate(write, index + 1))
-      write(0)
+      const bytes = Buffer.from('first\\nü, 世界\\nlast')
+      const socket = ${live()}
+      process.stdout.write(bytes.subarray(0, 7)) // up to the middle of the ü
+      socket.once('data', () => process.stdout.write(bytes.subarray(7), () => socket.end()))
     `)
+    const { socket } = await life
+    await stdout.shows(/first\n/)
+    socket.write('go on')
     await app.ended
-    assert.equal(stdout.text, '== APP == grüße, 世界\n== APP == last\n')
+    assert.equal(stdout.text, '== APP == first\n== APP == ü, 世界\n== APP == last\n')
   })
 
   it('passes on everything of a long output', async () => {
@@ -176,7 +181,7 @@ describe('AppProcess.stop', () => {
     const { app, stdout } = await start(`
       process.on('SIGTERM', () => process.exit(5))
       console.log('ready')
-      ${live()}
+      setInterval(() => {}, 1_000)
     `)
     await stdout.shows(/ready/)
     assert.deepEqual(await app.stop('SIGTERM', 60_000), { exitCode: 5, signal: undefined })
@@ -200,7 +205,7 @@ describe('AppProcess.stop', () => {
       `
       process.on('SIGTERM', () => console.log('not now'))
       console.log('ready')
-      ${live()}
+      setInterval(() => {}, 1_000)
     `,
       clock,
     )
