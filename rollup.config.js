@@ -1,7 +1,8 @@
 /**
  * From the compiler's output in build/src to what is shipped in dist/: a file
  * for each door and format, shared chunks for what two doors have in common,
- * and the declarations as they are. `exports` in package.json names the doors.
+ * and the declarations as they are. `exports` in package.json names the doors,
+ * `bin` the commands.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,9 +11,23 @@ import { nodeResolve } from '@rollup/plugin-node-resolve'
 const compiled = 'build/src'
 const prefix = './dist/esm/'
 
-const doors = Object.values(JSON.parse(readFileSync('package.json', 'utf8')).exports)
-  .filter((door) => typeof door === 'object')
-  .map((door) => door.import.default.slice(prefix.length, -'.js'.length))
+const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
+const doors = namesOf(
+  Object.values(manifest.exports)
+    .filter((door) => typeof door === 'object')
+    .map((door) => door.import.default),
+)
+const commands = namesOf(Object.values(manifest.bin))
+
+/** Of the files in build/src that files in dist/esm are made from. */
+function namesOf(files) {
+  return files.map((file) => file.slice(prefix.length, -'.js'.length))
+}
+
+/** Rollup's `input`: a file for each name. */
+function inputOf(names) {
+  return Object.fromEntries(names.map((name) => [name, join(compiled, `${name}.js`)]))
+}
 
 /** Hands the compiler's source maps on, so that the bundle's maps end in src/. */
 const sourceMaps = {
@@ -70,16 +85,25 @@ const output = {
   generatedCode: 'es2015',
 }
 
-export default {
-  input: Object.fromEntries(doors.map((door) => [door, join(compiled, `${door}.js`)])),
+const shared = {
   external: /^node:/,
   plugins: [nodeResolve({ exportConditions: ['default'], preferBuiltins: true }), sourceMaps],
   onLog(level, log, handle) {
     const isTheirs = log.code === 'CIRCULAR_DEPENDENCY' && log.ids?.every((file) => file.includes('node_modules'))
     if (!isTheirs) handle(level === 'warn' ? 'error' : level, log)
   },
-  output: [
-    { ...output, dir: 'dist/esm', format: 'esm', plugins: [declarations, licences] },
-    { ...output, dir: 'dist/cjs', format: 'cjs', plugins: [declarations, licences, commonJsMark] },
-  ],
 }
+
+/** A command is run, not imported, so one format of it is enough. */
+export default [
+  {
+    ...shared,
+    input: inputOf([...doors, ...commands]),
+    output: { ...output, dir: 'dist/esm', format: 'esm', plugins: [declarations, licences] },
+  },
+  {
+    ...shared,
+    input: inputOf(doors),
+    output: { ...output, dir: 'dist/cjs', format: 'cjs', plugins: [declarations, licences, commonJsMark] },
+  },
+]

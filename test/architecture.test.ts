@@ -33,6 +33,7 @@ const layers: readonly (readonly string[])[] = [
   // Dapr: words and small decisions; what comes in; what goes out; the sidecar.
   [
     'dapr/wire.ts',
+    'dapr/log.ts',
     'dapr/duration.ts',
     'dapr/json-text.ts',
     'dapr/trace.ts',
@@ -69,7 +70,10 @@ const layers: readonly (readonly string[])[] = [
   ['momento/service.ts', 'momento/http-api.ts'],
   ['momento/server.ts'],
   // The command.
-  ['cli/flags.ts', 'cli/log.ts', 'cli/files.ts', 'cli/app-process.ts'],
+  ['cli/known-flags.ts', 'cli/log.ts', 'cli/files.ts', 'cli/app-process.ts'],
+  ['cli/flags.ts'],
+  ['cli/settings.ts'],
+  ['cli/announcement.ts'],
   ['cli/run.ts'],
   // The doors. Nobody imports them.
   ['index.ts', 'event/index.ts', 'testing/index.ts', 'dapr/index.ts', 'momento/index.ts', 'cli.ts'],

@@ -104,15 +104,18 @@ describe('The tarball', () => {
     )
   })
 
-  it('imports nothing of Node in the doors that browsers open', () => {
-    const code = files.filter((file) => /^dist\/.*\.js$/.test(file))
-    assert.deepEqual(
-      code.filter((file) =>
-        /^\s*(import|export)\b.*['"][^.'"][^'"]*['"];?$|\b(import|require)\(['"][^.]/m.test(read(file)),
-      ),
-      [],
-    )
-  })
+  for (const format of ['esm', 'cjs']) {
+    it(`imports nothing of Node in the doors that browsers open (${format})`, () => {
+      const code = reachedFrom(['index', 'event/index', 'testing/index'].map((door) => `dist/${format}/${door}.js`))
+      assert.ok(code.size > 3)
+      assert.deepEqual(
+        [...code].filter((file) =>
+          /^\s*(import|export)\b.*['"][^.'"][^'"]*['"];?$|\b(import|require)\(['"][^.]/m.test(read(file)),
+        ),
+        [],
+      )
+    })
+  }
 
   it('keeps private fields native', () => {
     assert.deepEqual(
@@ -163,6 +166,17 @@ describe('The installed package', () => {
 function run(file: string, code: string): string {
   stranger.write(file, code)
   return stranger.run(process.execPath, [file])
+}
+
+/** Files, and those that they import, and so on. */
+function reachedFrom(starts: readonly string[]): ReadonlySet<string> {
+  const reached = new Set(starts)
+  for (const file of reached) {
+    for (const [, target = ''] of read(file).matchAll(/\b(?:from|import|require)\b\s*\(?\s*['"](\.[^'"]*)['"]/g)) {
+      reached.add(posix.join(posix.dirname(file), target))
+    }
+  }
+  return reached
 }
 
 function read(file: string): string {

@@ -1,0 +1,276 @@
+/**
+ * One run of the command: reads what is wanted, starts the sidecar and then the
+ * app, says what is served, and ends both in order when a signal, the app or
+ * `POST /v1.0/shutdown` says so. Everything of the process comes in as an
+ * argument, so does the sidecar.
+ *
+ * Layer 32.
+ */
+import { constants } from 'node:os'
+import type { Log, LogEntry } from '../dapr/log.ts'
+import type { ComponentSpec, SubscriptionSpec } from '../dapr/wire.ts'
+import type { Clock } from '../time/clock.ts'
+import { announceStart, announceSubscriptions } from './announcement.ts'
+import { type AppEnd, type AppProcess, appEnvironment, type Output, startApp } from './app-process.ts'
+import { readResourceFiles, readTextFile } from './files.ts'
+import { helpText } from './known-flags.ts'
+import { createLog } from './log.ts'
+import { type Environment, readWish, type Settings, type Wish } from './settings.ts'
+
+/** What a run needs of the process that it is. */
+export interface CommandHost {
+  /** Without the interpreter and the program. */
+  readonly args: readonly string[]
+  readonly environment: Environment
+  readonly stdout: Output
+  readonly stderr: Output
+  readonly clock: Clock
+  /** Of the package. */
+  readonly version: string
+  /** Calls back with each signal that asks for the end; returns a function that stops that. */
+  onSignal(listener: (signal: NodeJS.Signals) => void): () => void
+}
+
+/** What the command asks of a sidecar. */
+export interface SidecarOptions {
+  readonly appId: string
+  readonly pubsubs?: Readonly<Record<string, { readonly type: string }>>
+  /** Texts of YAML. */
+  readonly resources: readonly string[]
+  readonly app?: string
+  readonly appToken?: string
+  readonly apiToken?: string
+  readonly appMaxConcurrency?: number
+  readonly httpPort: number
+  readonly host?: string
+  readonly maxBodySize: number
+  readonly namespace?: string
+  readonly disableInitEndpoints: readonly ('config' | 'subscribe')[]
+  readonly clock: Clock
+  readonly log: Log
+  /** `POST /v1.0/shutdown` was called. */
+  readonly onShutdown: (force: boolean) => void
+}
+
+/** What the command needs of a sidecar that has started. */
+export interface RunningSidecar {
+  readonly httpPort: number
+  readonly url: string
+  readonly components: readonly ComponentSpec[]
+  readonly subscriptions: readonly SubscriptionSpec[]
+  /** Resolves when the app has been asked for its subscriptions, however long it takes to listen. */
+  discover(): Promise<unknown>
+  close(options: { graceMs: number }): Promise<unknown>
+}
+
+/** Resolves as soon as the sidecar listens: the app is started after it. */
+export type StartSidecar = (options: SidecarOptions) => Promise<RunningSidecar>
+
+/** Why a run ends. */
+type Ending =
+  | { readonly kind: 'signal'; readonly signal: NodeJS.Signals }
+  | { readonly kind: 'app'; readonly end: AppEnd }
+  | { readonly kind: 'shutdown'; readonly force: boolean }
+
+/** daprd waits so long before it ends by force, for the answer to get out. */
+const FORCE_MS = 100
+
+const FAILED = 1
+const MISUSED = 2
+
+/**
+ * @returns the exit code: the app's when it ends by itself, 1 when something
+ *   could not be started, 2 for a wrong command line, 128 and the signal's
+ *   number when a second signal hurries the first one, else 0
+ */
+export async function runCommand(host: CommandHost, startSidecar: StartSidecar): Promise<number> {
+  const wish = readWishOf(host)
+  switch (wish?.kind) {
+    case undefined:
+      return MISUSED
+    case 'serve':
+      return new Run(host, wish.settings).run(startSidecar)
+    case 'help':
+      host.stdout.write(helpText())
+      return 0
+    case 'version':
+      host.stdout.write(`${host.version}\n`)
+      return 0
+  }
+}
+
+/** @returns `undefined` when the command line is wrong; the user has been told why */
+function readWishOf({ args, environment, stderr }: CommandHost): Wish | undefined {
+  try {
+    return readWish(args, environment)
+  } catch (error) {
+    stderr.write(`busbar: ${messageOf(error)}\nbusbar --help lists the flags\n`)
+    return undefined
+  }
+}
+
+class Run {
+  readonly #host: CommandHost
+  readonly #settings: Settings
+  readonly #log: Log
+  /** Told once why it ends; later reasons change nothing. */
+  readonly #ending: Promise<Ending>
+  #end: (ending: Ending) => void = () => {}
+  /** Resolves at the second signal, with its exit code. */
+  readonly #hurried: Promise<number>
+  #hurry: (exitCode: number) => void = () => {}
+  #signalCount = 0
+  #isEnding = false
+  #app: AppProcess | undefined
+
+  constructor(host: CommandHost, settings: Settings) {
+    this.#host = host
+    this.#settings = settings
+    this.#log = logOf(host, settings)
+    this.#ending = new Promise((resolve) => (this.#end = resolve))
+    this.#hurried = new Promise((resolve) => (this.#hurry = resolve))
+  }
+
+  /** Never rejects: what cannot be started is logged. */
+  async run(startSidecar: StartSidecar): Promise<number> {
+    const forget = this.#host.onSignal((signal) => this.#onSignal(signal))
+    try {
+      return await Promise.race([this.#serve(startSidecar), this.#hurried])
+    } catch (error) {
+      this.#log({ level: 'error', message: messageOf(error) })
+      return FAILED
+    } finally {
+      this.#app?.signal('SIGKILL')
+      forget()
+    }
+  }
+
+  async #serve(startSidecar: StartSidecar): Promise<number> {
+    const sidecar = await startSidecar(await this.#sidecarOptions())
+    this.#say(
+      announceStart(this.#settings, { version: this.#host.version, url: sidecar.url, components: sidecar.components }),
+    )
+    await this.#startApp(sidecar)
+    if (this.#settings.appUrl !== undefined) void this.#discover(sidecar)
+    const ending = await this.#ending
+    this.#isEnding = true
+    return this.#finish(ending, sidecar)
+  }
+
+  async #sidecarOptions(): Promise<SidecarOptions> {
+    const { appUrl, appToken, apiToken, appMaxConcurrency, host, namespace, pubsubs } = this.#settings
+    const { appId, httpPort, maxBodySize, disableInitEndpoints } = this.#settings
+    return {
+      appId,
+      httpPort,
+      maxBodySize,
+      disableInitEndpoints,
+      resources: await readResources(this.#settings),
+      ...(pubsubs.length > 0 && { pubsubs: Object.fromEntries(pubsubs.map((name) => [name, IN_MEMORY])) }),
+      ...(appUrl !== undefined && { app: appUrl }),
+      ...(appToken !== undefined && { appToken }),
+      ...(apiToken !== undefined && { apiToken }),
+      ...(appMaxConcurrency !== undefined && { appMaxConcurrency }),
+      ...(host !== undefined && { host }),
+      ...(namespace !== undefined && { namespace }),
+      clock: this.#host.clock,
+      log: this.#log,
+      onShutdown: (force) => this.#end({ kind: 'shutdown', force }),
+    }
+  }
+
+  async #startApp(sidecar: RunningSidecar): Promise<void> {
+    const { command } = this.#settings
+    if (command.length === 0) return
+    const environment = appEnvironment(this.#host.environment, { ...this.#settings, httpPort: sidecar.httpPort })
+    try {
+      this.#app = await startApp({ ...this.#host, command, environment })
+    } catch (error) {
+      await sidecar.close({ graceMs: 0 })
+      throw error
+    }
+    this.#log({ level: 'info', message: `Started: ${command.join(' ')}` })
+    void this.#app.ended.then((end) => this.#end({ kind: 'app', end }))
+  }
+
+  async #discover(sidecar: RunningSidecar): Promise<void> {
+    try {
+      await sidecar.discover()
+      if (!this.#isEnding) this.#say(announceSubscriptions(sidecar.subscriptions))
+    } catch (error) {
+      if (!this.#isEnding)
+        this.#say([{ level: 'error', message: 'The subscriptions of the app could not be read', error }])
+    }
+  }
+
+  #onSignal(signal: NodeJS.Signals): void {
+    this.#signalCount++
+    this.#end({ kind: 'signal', signal })
+    if (this.#signalCount > 1) this.#hurry(exitCodeOf(signal))
+  }
+
+  /** In order: what is in flight needs the app, so that goes last. */
+  async #finish(ending: Ending, sidecar: RunningSidecar): Promise<number> {
+    const { graceMs } = this.#settings
+    switch (ending.kind) {
+      case 'app':
+        this.#log({ level: 'info', message: `The app ended with exit code ${ending.end.exitCode}` })
+        await sidecar.close({ graceMs: 0 }) // nobody is there to deliver to
+        return ending.end.exitCode
+      case 'shutdown':
+        return ending.force ? this.#force(sidecar) : this.#stop('SIGTERM', sidecar)
+      case 'signal':
+        this.#log({
+          level: 'info',
+          message: `${ending.signal}: finishing what is in flight, for ${graceMs} ms at most`,
+        })
+        return this.#stop(ending.signal, sidecar)
+    }
+  }
+
+  /** @returns the app's exit code, unless it ended by the signal that it was handed */
+  async #stop(signal: NodeJS.Signals, sidecar: RunningSidecar): Promise<number> {
+    const { graceMs } = this.#settings
+    await sidecar.close({ graceMs })
+    const end = await this.#app?.stop(signal, graceMs)
+    this.#log({ level: 'info', message: 'Stopped' })
+    return end === undefined || end.signal === signal ? 0 : end.exitCode
+  }
+
+  async #force(sidecar: RunningSidecar): Promise<number> {
+    await new Promise<void>((resolve) => this.#host.clock.setTimer(resolve, FORCE_MS))
+    await sidecar.close({ graceMs: 0 })
+    return FAILED
+  }
+
+  #say(entries: readonly LogEntry[]): void {
+    for (const entry of entries) this.#log(entry)
+  }
+}
+
+const IN_MEMORY = { type: 'pubsub.in-memory' }
+
+async function readResources({ resourcePaths, configPaths }: Settings): Promise<readonly string[]> {
+  const resources = await readResourceFiles(resourcePaths, '--resources-path')
+  const configurations = await Promise.all(configPaths.map((path) => readTextFile(path, '--config')))
+  return [...resources, ...configurations].map(({ text }) => text)
+}
+
+function logOf({ stdout, clock }: CommandHost, { logLevel, logAsJson, appId, apiToken, appToken }: Settings): Log {
+  return createLog({
+    level: logLevel,
+    asJson: logAsJson,
+    appId,
+    secrets: [apiToken, appToken].filter((token) => token !== undefined),
+    wallTime: () => clock.wallTime(),
+    write: (line) => stdout.write(line),
+  })
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+function exitCodeOf(signal: NodeJS.Signals): number {
+  return 128 + constants.signals[signal]
+}
