@@ -4,10 +4,11 @@
  * `POST /v1.0/shutdown` says so. Everything of the process comes in as an
  * argument, so does the sidecar.
  *
- * Layer 32.
+ * Layer 29.
  */
 import { constants } from 'node:os'
 import type { Log, LogEntry } from '../dapr/log.ts'
+import type { ResourceFile } from '../dapr/settings.ts'
 import type { ComponentSpec, SubscriptionSpec } from '../dapr/wire.ts'
 import type { Clock } from '../time/clock.ts'
 import { announceStart, announceSubscriptions } from './announcement.ts'
@@ -35,8 +36,8 @@ export interface CommandHost {
 export interface SidecarOptions {
   readonly appId: string
   readonly pubsubs?: Readonly<Record<string, { readonly type: string }>>
-  /** Texts of YAML. */
-  readonly resources: readonly string[]
+  readonly resources: readonly ResourceFile[]
+  readonly environment: Environment
   readonly app?: string
   readonly appToken?: string
   readonly apiToken?: string
@@ -59,7 +60,7 @@ export interface RunningSidecar {
   readonly components: readonly ComponentSpec[]
   readonly subscriptions: readonly SubscriptionSpec[]
   /** Resolves when the app has been asked for its subscriptions, however long it takes to listen. */
-  discover(): Promise<unknown>
+  ready(): Promise<void>
   close(options: { graceMs: number }): Promise<unknown>
 }
 
@@ -166,6 +167,7 @@ class Run {
       maxBodySize,
       disableInitEndpoints,
       resources: await readResources(this.#settings),
+      environment: this.#host.environment,
       ...(pubsubs.length > 0 && { pubsubs: Object.fromEntries(pubsubs.map((name) => [name, IN_MEMORY])) }),
       ...(appUrl !== undefined && { app: appUrl }),
       ...(appToken !== undefined && { appToken }),
@@ -195,7 +197,7 @@ class Run {
 
   async #discover(sidecar: RunningSidecar): Promise<void> {
     try {
-      await sidecar.discover()
+      await sidecar.ready()
       if (!this.#isEnding) this.#say(announceSubscriptions(sidecar.subscriptions))
     } catch (error) {
       if (!this.#isEnding)
@@ -250,10 +252,10 @@ class Run {
 
 const IN_MEMORY = { type: 'pubsub.in-memory' }
 
-async function readResources({ resourcePaths, configPaths }: Settings): Promise<readonly string[]> {
+async function readResources({ resourcePaths, configPaths }: Settings): Promise<readonly ResourceFile[]> {
   const resources = await readResourceFiles(resourcePaths, '--resources-path')
   const configurations = await Promise.all(configPaths.map((path) => readTextFile(path, '--config')))
-  return [...resources, ...configurations].map(({ text }) => text)
+  return [...resources, ...configurations].map(({ path, text }) => ({ name: path, text }))
 }
 
 function logOf({ stdout, clock }: CommandHost, { logLevel, logAsJson, appId, apiToken, appToken }: Settings): Log {

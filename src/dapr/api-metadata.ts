@@ -2,7 +2,7 @@
  * What `GET /v1.0/metadata` says of a sidecar, but for its id, its version and
  * what others have put there.
  *
- * Layer 24. Source: dapr/dapr, pkg/api/http/metadata.go.
+ * Layer 23. Source: dapr/dapr, pkg/api/http/metadata.go.
  */
 import type { Pubsub } from './pubsub.ts'
 import type { DaprSidecarOptions } from './settings.ts'
@@ -26,7 +26,12 @@ export function metadataOf({ pubsubs, subscriptions, app, appMaxConcurrency }: M
   return {
     ...(components.length > 0 && { components }),
     ...(subscriptions.length > 0 && { subscriptions: subscriptions.map(subscriptionOf) }),
-    ...(app !== undefined && { appConnectionProperties: { ...connectionOf(app), ...(appMaxConcurrency !== undefined && { maxConcurrency: appMaxConcurrency }) } }),
+    ...(app !== undefined && {
+      appConnectionProperties: {
+        ...connectionOf(app),
+        ...(appMaxConcurrency !== undefined && { maxConcurrency: appMaxConcurrency }),
+      },
+    }),
     actorRuntime: { runtimeStatus: 'DISABLED' },
   }
 }
@@ -43,5 +48,9 @@ function subscriptionOf({ pubsubname, topic, deadLetterTopic = '', spec }: Subsc
 function connectionOf(app: NonNullable<DaprSidecarOptions['app']>): object {
   if (typeof app === 'function') return { protocol: 'http' }
   const { protocol, hostname, port } = new URL(typeof app === 'number' ? `http://127.0.0.1:${app}` : app)
-  return { port: Number(port) || (protocol === 'https:' ? 443 : 80), protocol: protocol.slice(0, -1), channelAddress: hostname }
+  return {
+    port: Number(port) || (protocol === 'https:' ? 443 : 80),
+    protocol: protocol.slice(0, -1),
+    channelAddress: hostname,
+  }
 }

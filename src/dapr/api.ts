@@ -1,11 +1,11 @@
 /**
  * The sidecar's HTTP API: from a request to what answers it.
  *
- * Layer 22. Source: dapr/dapr, pkg/api/http.
+ * Layer 21. Source: dapr/dapr, pkg/api/http.
  */
 import { appIdMismatch, notReady, notRouted, requestMalformed } from './errors.ts'
-import { type PublishPort, publishBulk, publishSingle } from './publish-api.ts'
 import { routeOf } from './paths.ts'
+import { type PublishPort, publishBulk, publishSingle } from './publish-api.ts'
 import type { ApiRequest, ApiResponse } from './wire.ts'
 
 /** What the API is made of. */

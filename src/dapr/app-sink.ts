@@ -3,7 +3,7 @@
  * choose, and from the answer to a verdict. Bytes that came in over the wire go
  * out unchanged.
  *
- * Layer 21. Source: dapr/dapr, pkg/runtime/subscription/{subscription,bulksubscription}.go.
+ * Layer 20. Source: dapr/dapr, pkg/runtime/subscription/{subscription,bulksubscription}.go.
  */
 import type { Message } from '../delivery/message.ts'
 import { parseTime } from '../event/cloudevent.ts'
@@ -22,7 +22,8 @@ export interface AppSinkParts {
   readonly pubsubname: string
   /** As the app named it. */
   readonly topic: string
-  readonly isRaw: boolean
+  /** Undefined when the subscription says something that is neither: nothing can be delivered then. */
+  readonly isRaw: boolean | undefined
   readonly routes: Routes
   readonly newId: () => string
   /** Milliseconds since 1970. */
@@ -86,6 +87,7 @@ export class AppSink implements Sink {
   /** What there is to send, or why it is never sent. */
   #prepare(message: Message): Outgoing | Verdict {
     const { isRaw, routes, pubsubname, topic } = this.#parts
+    if (isRaw === undefined) return drop('rawPayload in the metadata of the subscription is no boolean')
     try {
       const wire = wireOf(message, pubsubname, topic)
       if (this.#isExpiredLetter(message, wire)) return drop('the event had expired before it became a dead letter')

@@ -2,17 +2,15 @@
  * From what a user asked of a sidecar to what it serves: components,
  * subscriptions and policies, whichever form they came in.
  *
- * Layer 25.
+ * Layer 22.
  */
-import { isObject, refuseOption } from '../checks.ts'
-import type { Clock } from '../time/clock.ts'
-import type { CircuitBreaker } from './breaker.ts'
-import { isInScope, readNamedComponent } from './components.ts'
+import { refuseOption } from '../checks.ts'
+import { quote } from '../errors.ts'
+import { readNamedComponent } from './components.ts'
 import { Fields } from './fields.ts'
 import type { Log } from './log.ts'
-import { policyFor, type Resiliency } from './resiliency.ts'
+import { type Policy, policyFor } from './resiliency.ts'
 import { collectResources, parseResources, type Resources } from './resources.ts'
-import type { Retry } from './retry.ts'
 import { type AnyBroker, type DaprSidecarOptions, isBroker, isResourceFile } from './settings.ts'
 import type { ComponentSpec, SubscriptionSpec } from './wire.ts'
 
@@ -22,37 +20,50 @@ export interface Configuration {
   /** Brokers that the user made, by component. */
   readonly brokers: ReadonlyMap<string, AnyBroker>
   readonly subscriptions: readonly SubscriptionSpec[]
-  /** For what fails on its way from a component to the app. */
-  retryFor(pubsubname: string): Retry | undefined
-  breakerFor(pubsubname: string): CircuitBreaker | undefined
+  /** For what fails on its way from a component to the app, by component. */
+  readonly policies: ReadonlyMap<string, Policy>
 }
 
+const IN_MEMORY = { type: 'pubsub.in-memory' }
+
 /** What there is when nobody says anything. */
-const DEFAULT_PUBSUBS = { pubsub: { type: 'pubsub.in-memory' } }
+const DEFAULT_PUBSUBS: Readonly<Record<string, object>> = { pubsub: IN_MEMORY }
 
 /** @throws {BusbarError} `ERR_OPTION_INVALID` */
 export function readConfiguration(options: DaprSidecarOptions, appId: string, log: Log): Configuration {
   const resources = readResources(options, appId)
-  for (const message of resources.warnings) log({ level: 'warn', message })
   const isBare = options.pubsubs === undefined && resources.components.length === 0
   const pubsubs = Object.entries<object>(options.pubsubs ?? (isBare ? DEFAULT_PUBSUBS : {}))
   const brokers = new Map(pubsubs.flatMap(([name, pubsub]) => (isBroker(pubsub) ? [[name, pubsub] as const] : [])))
-  const named = pubsubs.map(([name, pubsub]) => {
-    const { component, warnings } = readNamedComponent(name, isBroker(pubsub) ? DEFAULT_PUBSUBS.pubsub : pubsub, options.environment)
-    for (const message of warnings) log({ level: 'warn', message })
-    return component
-  })
-  const policies = new Map<string, ReturnType<typeof policyFor>>()
-  const components = [...resources.components.filter(({ name }) => !brokers.has(name)), ...named]
-  for (const [index, { name }] of components.entries()) {
-    if (components.findIndex((other) => other.name === name) !== index) refuseOption(`pubsubs.${name}`, 'there are two of them')
-    policies.set(name, policyFor(resources.resiliencies, name, 'inbound'))
+  const components = new Map(resources.components.map((component) => [component.name, component]))
+  const warnings = [...resources.warnings]
+  for (const [name, pubsub] of pubsubs) {
+    // A broker of the user's may serve a component that a resource describes.
+    if (components.has(name) && brokers.has(name)) continue
+    if (components.has(name)) refuseOption(`pubsubs.${name}`, `a resource has a component ${quote(name)} too`)
+    const read = readNamedComponent(name, brokers.has(name) ? IN_MEMORY : pubsub, options.environment)
+    components.set(name, read.component)
+    warnings.push(...read.warnings)
   }
+  for (const message of warnings) log({ level: 'warn', message })
   return {
-    components,
+    components: [...components.values()],
     brokers,
     subscriptions: resources.subscriptions,
-    retryFor: (name) => policies.get(name)?.retry,
-    breakerFor: (name) => policies.get(name)?.breaker,
+    policies: new Map(
+      [...components.keys()].flatMap((name) => {
+        const policy = policyFor(resources.resiliencies, name, 'inbound')
+        return policy === undefined ? [] : [[name, policy] as const]
+      }),
+    ),
   }
+}
+
+function readResources({ resources = [], environment }: DaprSidecarOptions, appId: string): Resources {
+  const documents = resources.flatMap((resource, index) => {
+    if (typeof resource === 'string') return parseResources(resource, `resources[${index}]`)
+    if (isResourceFile(resource)) return parseResources(resource.text, resource.name)
+    return new Fields(resource, `resources[${index}]`)
+  })
+  return collectResources(documents, { appId, ...(environment !== undefined && { environment }) })
 }

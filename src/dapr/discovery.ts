@@ -3,9 +3,10 @@
  *
  * Goes by real time: a network does not wait for the broker's clock.
  *
- * Layer 21. Source: dapr/dapr, pkg/runtime/runtime.go and pkg/runtime/pubsub/subscriptions.go.
+ * Layer 20. Source: dapr/dapr, pkg/runtime/runtime.go and pkg/runtime/pubsub/subscriptions.go.
  */
 import { BusbarError } from '../errors.ts'
+import { handled } from '../promises.ts'
 import { SystemClock } from '../time/clock.ts'
 import { type Log, reasonOf } from './log.ts'
 import { readDiscovery } from './subscriptions.ts'
@@ -38,6 +39,15 @@ export class Discovery {
   /** The question that is under way. */
   #asking: Promise<void> | undefined
   #isDone = false
+  #tellDone: () => void = () => {}
+  #tellStopped: (reason: unknown) => void = () => {}
+  /** Resolves when the app has been asked once; rejects with `ERR_CLOSED` when it is stopped before. */
+  readonly done: Promise<void> = handled(
+    new Promise((resolve, reject) => {
+      this.#tellDone = resolve
+      this.#tellStopped = reject
+    }),
+  )
 
   constructor(parts: DiscoveryParts) {
     this.#parts = parts
@@ -58,7 +68,9 @@ export class Discovery {
 
   /** Gives up a question that is under way. */
   stop(): void {
-    this.#stop.abort(new BusbarError('ERR_CLOSED', 'The sidecar is closed'))
+    const closed = new BusbarError('ERR_CLOSED', 'The sidecar is closed')
+    this.#stop.abort(closed)
+    this.#tellStopped(closed)
   }
 
   async #run(): Promise<void> {
@@ -68,6 +80,7 @@ export class Discovery {
     this.#stop.signal.throwIfAborted()
     this.#parts.found(specs)
     this.#isDone = true
+    this.#tellDone()
   }
 
   /** An app that was away at first is given a moment: some listen before they know what to answer. */

@@ -2,16 +2,16 @@
  * A sink behind a circuit breaker: after too many failures nothing is delivered
  * for a while.
  *
- * Layer 22.
+ * Layer 20.
  */
 import type { Message } from '../delivery/message.ts'
 import type { Clock } from '../time/clock.ts'
 import type { CircuitBreaker } from './breaker.ts'
 import type { Sink } from './sink.ts'
-import { type Failure, failure, type Verdict } from './verdict.ts'
+import { drop, type Verdict } from './verdict.ts'
 
-/** Why a message was not delivered at all; offering it again would not help. */
-export const BREAKER_OPEN: Failure = failure('the circuit breaker is open')
+/** A message that was not delivered at all is not offered again, as in daprd. */
+const BREAKER_OPEN: Verdict = drop('the circuit breaker is open')
 
 export class GuardedSink implements Sink {
   readonly #sink: Sink

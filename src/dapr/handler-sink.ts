@@ -2,15 +2,15 @@
 /**
  * Delivery to a handler in this process, with Dapr's words for how it went.
  *
- * Layer 19.
+ * Layer 20.
  */
 import type { Message } from '../delivery/message.ts'
 import type { CloudEvent } from '../event/cloudevent.ts'
 import type { SubscriptionStats } from '../stats.ts'
-import type { Sink } from './sink.ts'
-import { drop, failure, SUCCESS, type Verdict, verdictOn } from './verdict.ts'
 import { bytesOf } from './content.ts'
 import { NO_METADATA } from './metadata.ts'
+import type { Sink } from './sink.ts'
+import { drop, failure, SUCCESS, type Verdict, verdictOn } from './verdict.ts'
 import { type Metadata, WireEvent } from './wire.ts'
 
 /** What a handler says of a message: done, offer it again, or give it up. Nothing is `'SUCCESS'`. */

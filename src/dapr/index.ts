@@ -1,4 +1,20 @@
 /**
- * The door `busbar/dapr`.
+ * The door `busbar/dapr`: Dapr's pub/sub API in this process.
  */
-export { Broker } from '../broker.ts'
+export type { BatchLimits } from './bulk.ts'
+export type { Environment } from './components.ts'
+export type { InitEndpoint } from './discovery.ts'
+export type {
+  DaprBatchHandler,
+  DaprBulkOptions,
+  DaprHandler,
+  DaprMessage,
+  DaprSubscribeOptions,
+  DaprSubscription,
+  Status,
+} from './handler-sink.ts'
+export type { Log, LogEntry, LogLevel } from './log.ts'
+export type { AnyBroker, AppFunction, ComponentOptions, DaprSidecarOptions, ResourceFile } from './settings.ts'
+export type { SidecarCloseOptions, SidecarStats } from './sidecar.ts'
+export { DaprSidecar } from './sidecar.ts'
+export type { ComponentSpec, Metadata, Rule, SubscriptionSpec } from './wire.ts'

@@ -2,7 +2,7 @@
  * From what a user asked for to the components of one sidecar, each with the
  * broker that serves it.
  *
- * Layer 24.
+ * Layer 22.
  */
 import { Broker } from '../broker.ts'
 import type { Clock } from '../time/clock.ts'
@@ -55,7 +55,13 @@ function brokerOf({ dialect, component }: ResolvedComponent, { identity, clock, 
     source: identity.appId,
     ...(clock !== undefined && { clock }),
     onError: (error, { topic, end, kind }) => {
-      log({ level: 'warn', message: `A message was ${end ?? kind}`, pubsubname: component.name, topic, reason: reasonOf(error) })
+      log({
+        level: 'warn',
+        message: `A message was ${end ?? kind}`,
+        pubsubname: component.name,
+        topic,
+        reason: reasonOf(error),
+      })
     },
   })
   return broker as unknown as Broker // the dialect is known at run time only

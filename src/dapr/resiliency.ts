@@ -3,7 +3,7 @@
  * may take, and when to stop calling. Reading and arithmetic; the one who calls
  * keeps the time.
  *
- * Layer 19. Source: Dapr's Resiliency resource (v1alpha1) and how daprd applies
+ * Layer 20. Source: Dapr's Resiliency resource (v1alpha1) and how daprd applies
  * it to pub/sub components. Targets other than components are not looked at.
  */
 import { BusbarError, quote } from '../errors.ts'
@@ -11,6 +11,7 @@ import { type BreakerSettings, CircuitBreaker } from './breaker.ts'
 import { parseGoDuration } from './duration.ts'
 import { compileExpression } from './expression.ts'
 import type { Fields } from './fields.ts'
+import type { Retry } from './retry.ts'
 
 /** One Resiliency resource. Policies are by name. */
 export interface Resiliency {
@@ -44,32 +45,15 @@ interface PolicyNames {
   readonly circuitBreaker: string | undefined
 }
 
-/** How a call ended badly. */
-export interface Failure {
-  /** The app's status when it answered with one that is no success. */
-  readonly statusCode?: number | undefined
-  /** No call was made, because the circuit breaker did not allow it. */
-  readonly isBreakerOpen?: boolean
-}
-
 /** What holds for one component in one direction. */
-export interface Policy {
-  /** How long a call may take, in ms; undefined: as long as it likes. */
-  readonly timeoutMs: number | undefined
+export interface Policy extends Retry {
   readonly breaker: CircuitBreaker | undefined
-  /**
-   * What to do after a failure.
-   *
-   * @param deliveryCount calls so far, at least 1
-   * @param random in [0, 1), spreads exponential delays
-   */
-  next(failure: Failure, deliveryCount: number, random: () => number): { readonly delayMs: number } | 'giveUp'
 }
 
 const DEFAULT_DURATION_MS = 5_000
 const INITIAL_INTERVAL_MS = 500
 const MULTIPLIER = 1.5
-/** An exponential delay is its interval, more or less this part of it. */
+/** Of the interval, up and down. */
 const SPREAD = 0.5
 const DEFAULT_MAX_INTERVAL_MS = 60_000
 const DEFAULT_BREAKER_TIMEOUT_MS = 60_000
@@ -189,7 +173,8 @@ export function policyFor(
   return {
     timeoutMs: timeoutMs || undefined,
     breaker: breaker && new CircuitBreaker(breaker),
-    next: (failure, deliveryCount, random) => nextDelivery(retry, failure, deliveryCount, random),
+    options: retry === undefined ? { maxDeliveries: 1 } : redeliveryOf(retry),
+    isPermanent: ({ status }) => retry !== undefined && !isWorthARetry(retry, status),
   }
 }
 
@@ -221,18 +206,14 @@ function defaultNames(resiliencies: readonly Resiliency[], direction: Direction)
   }
 }
 
-function nextDelivery(
-  retry: RetrySettings | undefined,
-  failure: Failure,
-  deliveryCount: number,
-  random: () => number,
-): { readonly delayMs: number } | 'giveUp' {
-  if (retry === undefined || failure.isBreakerOpen) return 'giveUp'
-  if (retry.maxRetries >= 0 && deliveryCount > retry.maxRetries) return 'giveUp'
-  if (!isWorthARetry(retry, failure.statusCode)) return 'giveUp'
-  if (retry.policy === 'constant') return { delayMs: retry.durationMs }
-  const intervalMs = Math.min(retry.maxIntervalMs, INITIAL_INTERVAL_MS * MULTIPLIER ** (deliveryCount - 1))
-  return { delayMs: intervalMs * (1 - SPREAD + 2 * SPREAD * random()) }
+/** The retry policy in the broker's terms. An exponential delay is its interval, more or less a part of it. */
+function redeliveryOf({ policy, durationMs, maxIntervalMs, maxRetries }: RetrySettings): Retry['options'] {
+  const maxDeliveries = maxRetries < 0 ? Infinity : maxRetries + 1
+  if (policy === 'constant') return { maxDeliveries, backoff: [durationMs] }
+  const highest = 1 + SPREAD
+  const delayMs = INITIAL_INTERVAL_MS * highest
+  const maxDelayMs = maxIntervalMs * highest
+  return { maxDeliveries, backoff: { delayMs, factor: MULTIPLIER, maxDelayMs, jitter: (2 * SPREAD) / highest } }
 }
 
 /** Only failures with a status are filtered: a lost connection, `RETRY` and a timeout have none. */

@@ -1,7 +1,7 @@
 /**
  * What a user may ask of a sidecar, and the one place where that is checked.
  *
- * Layer 23.
+ * Layer 21.
  */
 import type { CloseOptions } from '../broker.ts'
 import {
@@ -19,6 +19,7 @@ import {
 } from '../checks.ts'
 import type { BrokerStats, CloseReport } from '../stats.ts'
 import type { Clock } from '../time/clock.ts'
+import type { Environment } from './components.ts'
 import type { InitEndpoint } from './discovery.ts'
 import type { Log } from './log.ts'
 
@@ -47,6 +48,13 @@ export interface ComponentOptions {
   readonly scopes?: readonly string[]
 }
 
+/** A file of resources. */
+export interface ResourceFile {
+  /** For messages. */
+  readonly name: string
+  readonly text: string
+}
+
 /** Options of a sidecar. */
 export interface DaprSidecarOptions {
   /** The app's name: the `source` of its events, and the group in which its replicas share messages. Default `'app'`. */
@@ -57,10 +65,12 @@ export interface DaprSidecarOptions {
    */
   readonly pubsubs?: Readonly<Record<string, AnyBroker | ComponentOptions>>
   /**
-   * Dapr resources, as YAML texts (several documents each) or as objects: Component, Subscription, Resiliency,
-   * Configuration. Default: none.
+   * Dapr resources, as YAML texts (several documents each), as such texts with the names of their files, or as
+   * objects: Component, Subscription, Resiliency, Configuration. Default: none.
    */
-  readonly resources?: readonly (string | object)[]
+  readonly resources?: readonly (string | ResourceFile | object)[]
+  /** Variables for component metadata with an `envRef`. Default: none. */
+  readonly environment?: Environment
   /** Where the app is: a URL, a port of this machine, or a function in this process. Default: there is none. */
   readonly app?: string | number | URL | AppFunction
   /** Shown to the app as `dapr-api-token`. Default: none. */
@@ -96,6 +106,7 @@ const OPTIONS: Rules = {
   pubsubs: OBJECT,
   resources: ['a list of YAML texts and objects', isResources],
   app: ['a URL of http or https, a port, or a function', isApp],
+  environment: OBJECT,
   appToken: TEXT,
   apiToken: TEXT,
   appMaxConcurrency: COUNT,
@@ -130,6 +141,11 @@ export function checkOptions(options: DaprSidecarOptions): DaprSidecarOptions {
 /** By what it can do: another copy of the package has another class. */
 export function isBroker(value: object): value is AnyBroker {
   return ['publish', 'subscribe', 'stats', 'close'].every((name) => typeof Reflect.get(value, name) === 'function')
+}
+
+export function isResourceFile(resource: object): resource is ResourceFile {
+  const { name, text } = resource as Partial<ResourceFile> // whatever it is, these are strings or not
+  return typeof name === 'string' && typeof text === 'string'
 }
 
 function isPort(value: unknown): boolean {

@@ -3,7 +3,7 @@
  * A Dapr sidecar inside the process: it puts brokers, the HTTP API, the app and
  * its subscriptions together. What each of them does is in the rooms below.
  *
- * Layer 25.
+ * Layer 24.
  */
 import type { Broker } from '../broker.ts'
 import { COUNT, checkEach, DURATION, oneOf, orInfinity, type Rules, TEXT } from '../checks.ts'
@@ -98,33 +98,46 @@ export class DaprSidecar implements AsyncDisposable {
   }
 
   private constructor(options: DaprSidecarOptions) {
-    const { appId = 'app', apiToken, maxBodySize = DEFAULT_BODY_SIZE, deliveryTimeoutMs = DEFAULT_TIMEOUT_MS } = options
+    const {
+      appId = 'app',
+      namespace = 'default',
+      apiToken,
+      maxBodySize = DEFAULT_BODY_SIZE,
+      deliveryTimeoutMs = DEFAULT_TIMEOUT_MS,
+    } = options
     this.#options = options
     this.#log = safeLog(options.log)
-    const configuration = readConfiguration(options, this.#log)
+    const configuration = readConfiguration(options, appId, this.#log)
     this.#declared = configuration.subscriptions
-    this.#pubsubs = openPubsubs(options, configuration.components, this.#log)
-    this.#channel = channelOf(options)
     const newId = (): string => crypto.randomUUID()
+    this.#pubsubs = openPubsubs({
+      ...configuration,
+      identity: { appId, namespace, newId },
+      clock: options.clock,
+      log: this.#log,
+    })
+    this.#channel = channelOf(options)
     this.#subscribers = new Subscribers({
       pubsubs: this.#pubsubs,
       channel: this.#channel,
       appId,
-      policyFor: configuration.policyFor,
+      policies: configuration.policies,
       timeoutMs: deliveryTimeoutMs,
       newId,
       log: this.#log,
     })
-    this.#discovery = this.#channel && new Discovery({
-      channel: this.#channel,
-      appId,
-      disabled: options.disableInitEndpoints ?? [],
-      log: this.#log,
-      found: (specs) => this.#subscribers.replace(mergeSubscriptions(this.#declared, specs)),
-    })
+    this.#discovery =
+      this.#channel &&
+      new Discovery({
+        channel: this.#channel,
+        appId,
+        disabled: options.disableInitEndpoints ?? [],
+        log: this.#log,
+        found: (specs) => this.#subscribers.replace(mergeSubscriptions(this.#declared, specs)),
+      })
     this.#api = new Api({
       appId,
-      port: { appId, namespace: options.namespace ?? 'default', clock: this.#clock, pubsub: (name) => this.#pubsubs.get(name), newId },
+      port: { appId, namespace, clock: this.#clock, pubsub: (name) => this.#pubsubs.get(name), newId },
       isReady: () => this.#discovery?.isDone ?? true,
       metadata: () => this.#metadata(),
       shutdown: (force) => this.#shutdown(force),
@@ -178,6 +191,16 @@ export class DaprSidecar implements AsyncDisposable {
   }
 
   /**
+   * Resolves when the app has been asked once, at once when there is none: everything that is published from then
+   * on reaches it.
+   *
+   * @returns rejects with `ERR_CLOSED` when the sidecar closes before that
+   */
+  async ready(): Promise<void> {
+    await this.#discovery?.done
+  }
+
+  /**
    * Calls a handler in this process with each message of a topic, beside the app: every handler gets a copy.
    *
    * @throws {BusbarError} `ERR_OPTION_INVALID` for an unknown component or a topic that is not allowed, `ERR_CLOSED`,
@@ -205,7 +228,14 @@ export class DaprSidecar implements AsyncDisposable {
     const { deadLetterTopic, rawPayload: isRaw = false, ...bulk } = checkEach(options, BULK)
     // Who subscribes says what the data are.
     const handle = (messages: readonly DaprMessage[]): unknown => handler(messages as readonly DaprMessage<T>[])
-    return this.#subscribers.handle({ pubsubname, topic, isRaw, deadLetterTopic, bulk: { ...DEFAULT_BATCH, ...bulk }, handle })
+    return this.#subscribers.handle({
+      pubsubname,
+      topic,
+      isRaw,
+      deadLetterTopic,
+      bulk: { ...DEFAULT_BATCH, ...bulk },
+      handle,
+    })
   }
 
   /** Resolves when nothing is queued or in flight on any component. What waits for redelivery does not count. */
@@ -260,7 +290,9 @@ export class DaprSidecar implements AsyncDisposable {
   }
 
   #handle(request: ApiRequest): ApiResponse | Promise<ApiResponse> {
-    return this.#closing === undefined ? this.#api.handle(request) : refusal(503, 'ERR_CLOSED', 'The sidecar is closing')
+    return this.#closing === undefined
+      ? this.#api.handle(request)
+      : refusal(503, 'ERR_CLOSED', 'The sidecar is closing')
   }
 
   /** Something in the sidecar itself went wrong; the client learns nothing of it. */
@@ -288,7 +320,9 @@ export class DaprSidecar implements AsyncDisposable {
   async #close(graceMs: number): Promise<void> {
     this.#discovery?.stop()
     await this.#server?.close(graceMs)
-    const own = Array.from(this.#pubsubs.values(), ({ broker, isOwn }) => (isOwn ? broker.close({ graceMs }) : undefined))
+    const own = Array.from(this.#pubsubs.values(), ({ broker, isOwn }) =>
+      isOwn ? broker.close({ graceMs }) : undefined,
+    )
     await Promise.all([...own, this.#drain(graceMs)])
     await this.#channel?.close()
   }

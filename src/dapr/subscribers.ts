@@ -3,16 +3,19 @@
  * for, which change as a whole, and those of handlers in this process, which
  * come and go one by one.
  *
- * Layer 23. Source: dapr/dapr, pkg/runtime/processor/subscriber/subscriber.go.
+ * Layer 22. Source: dapr/dapr, pkg/runtime/processor/subscriber/subscriber.go.
  */
 import { BusbarError, quote } from '../errors.ts'
 import type { SubscriptionStats } from '../stats.ts'
 import { AppSink } from './app-sink.ts'
 import type { BatchLimits } from './bulk.ts'
+import { GuardedSink } from './guarded-sink.ts'
 import { type DaprMessage, HandlerSink } from './handler-sink.ts'
 import { type Log, reasonOf } from './log.ts'
+import { parseGoBoolean } from './metadata.ts'
 import type { Pubsub } from './pubsub.ts'
-import { DEAD_LETTER_AT_ONCE, type Retry, UNTIL_HANDLED } from './retry.ts'
+import type { Policy } from './resiliency.ts'
+import { DEAD_LETTER_AT_ONCE, UNTIL_HANDLED } from './retry.ts'
 import { Routes } from './routes.ts'
 import type { Sink } from './sink.ts'
 import { Subscriber } from './subscriber.ts'
@@ -23,8 +26,8 @@ export interface SubscribersParts {
   readonly pubsubs: ReadonlyMap<string, Pubsub>
   readonly channel: AppChannel | undefined
   readonly appId: string
-  /** The Resiliency policy for messages of a component, if there is one. */
-  readonly policyFor: (pubsubname: string) => Retry | undefined
+  /** By component: what holds for its messages, where a Resiliency resource says anything. */
+  readonly policies: ReadonlyMap<string, Policy>
   /** Time allowed for one delivery where no policy says otherwise, in ms. */
   readonly timeoutMs: number
   readonly newId: () => string
@@ -73,7 +76,11 @@ export class Subscribers {
 
   get list(): readonly SubscriptionState[] {
     const app = Array.from(this.#app.values(), ({ spec, subscriber }) => ({ ...spec, spec, stats: subscriber?.stats }))
-    const handlers = Array.from(this.#handlers, (subscriber) => ({ ...subscriber.asked, spec: undefined, stats: subscriber.stats }))
+    const handlers = Array.from(this.#handlers, (subscriber) => ({
+      ...subscriber.asked,
+      spec: undefined,
+      stats: subscriber.stats,
+    }))
     return [...app, ...handlers]
   }
 
@@ -148,7 +155,7 @@ export class Subscribers {
         channel,
         pubsubname,
         topic,
-        isRaw: isTrue(spec.metadata.rawPayload),
+        isRaw: parseGoBoolean(spec.metadata.rawPayload ?? ''),
         routes: new Routes(spec.rules),
         newId,
         wallTime: () => clock.wallTime(),
@@ -166,10 +173,13 @@ export class Subscribers {
   }
 
   #subscribe(pubsub: Pubsub, asked: Asked, sink: Sink, group: string | undefined): Subscriber {
-    const { policyFor, timeoutMs } = this.#parts
+    const { policies, timeoutMs } = this.#parts
+    const { topic, bulk } = asked
     const deadLetterTopic = this.#deadLetterTopic(pubsub, asked)
-    const retry = policyFor(pubsub.name) ?? (asked.deadLetterTopic === undefined ? UNTIL_HANDLED : DEAD_LETTER_AT_ONCE)
-    return new Subscriber({ pubsub, topic: asked.topic, group, deadLetterTopic, bulk: asked.bulk, sink, retry, timeoutMs })
+    const policy = policies.get(pubsub.name)
+    const retry = policy ?? (asked.deadLetterTopic === undefined ? UNTIL_HANDLED : DEAD_LETTER_AT_ONCE)
+    const guarded = policy?.breaker === undefined ? sink : new GuardedSink(sink, policy.breaker, pubsub.broker.clock)
+    return new Subscriber({ pubsub, topic, group, deadLetterTopic, bulk, sink: guarded, retry, timeoutMs })
   }
 
   /** Undefined where the app may not publish: what is given up there ends, as in daprd. */
@@ -185,10 +195,6 @@ export class Subscribers {
     })
     return undefined
   }
-}
-
-function isTrue(text: string | undefined): boolean {
-  return text !== undefined && /^(1|t|true)$/i.test(text)
 }
 
 function invalid(option: string, why: string): BusbarError {
