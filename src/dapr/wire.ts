@@ -15,6 +15,8 @@ export interface ApiRequest {
   /** The first value of a header, by its name in lower case. */
   header(name: string): string | undefined
   readonly body: Uint8Array
+  /** The body was over the limit: it was not kept, `body` is empty. What that answers depends on the route. */
+  readonly isTooLarge?: boolean
 }
 
 /** What the sidecar answers. Names of headers are in lower case. */
