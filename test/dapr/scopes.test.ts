@@ -42,6 +42,7 @@ describe('Access.isAllowed', () => {
     [{ allowedTopics: 't*' }, 'app1', 't1', false],
     [{ allowedTopics: 't*' }, 'app1', 't*', true],
     [{ allowedTopics: 'a' }, 'app1', 'A', false],
+    [{ allowedTopics: '', protectedTopics: '' }, 'app1', 'a', true],
     [{ publishingScopes: 'app1=a' }, '__proto__', 'a', true],
     [{ publishingScopes: '__proto__=a' }, '__proto__', 'b', false],
     [{ subscriptionScopes: 'app1=a' }, 'app1', 'b', true],
