@@ -8,7 +8,7 @@
 import { BusbarError, quote } from '../errors.ts'
 
 export class Fields {
-  /** Where the object is: `subscription 2`, `pubsub.yaml, line 3: spec`. */
+  /** Where the object is: `subscription 2`, or the file of a resource, `pubsub.yaml, line 3:`. */
   readonly path: string
   /** As they were written. */
   readonly entries: readonly (readonly [name: string, value: unknown])[]
@@ -78,7 +78,8 @@ export class Fields {
   }
 
   #pathOf(name: string): string {
-    return this.path === '' ? name : `${this.path}.${name}`
+    if (this.path === '') return name
+    return this.path.endsWith(':') ? `${this.path} ${name}` : `${this.path}.${name}`
   }
 
   #read<T>(name: string, what: string, holds: (value: unknown) => value is T): T | undefined {
