@@ -35,7 +35,7 @@ const layers: readonly (readonly string[])[] = [
   ['dapr/app-channel.ts', 'dapr/app-headers.ts', 'dapr/attributes.ts', 'dapr/breaker.ts', 'dapr/components.ts', 'dapr/content.ts', 'dapr/errors.ts', 'dapr/guard.ts', 'dapr/metadata.ts', 'dapr/pubsub.ts', 'dapr/routing.ts', 'dapr/verdict.ts'],
   ['dapr/bulk-entries.ts', 'dapr/bulk.ts', 'dapr/envelope.ts', 'dapr/exchange.ts', 'dapr/fetch.ts', 'dapr/retry.ts', 'dapr/routes.ts', 'dapr/sink.ts', 'dapr/subscriptions.ts'],
   ['dapr/app-sink.ts', 'dapr/discovery.ts', 'dapr/guarded-sink.ts', 'dapr/handler-sink.ts', 'dapr/publish-api.ts', 'dapr/resiliency.ts', 'dapr/server.ts'],
-  ['dapr/api.ts', 'dapr/settings.ts', 'dapr/subscriber.ts'],
+  ['dapr/api.ts', 'dapr/resources.ts', 'dapr/settings.ts', 'dapr/subscriber.ts'],
   ['dapr/configuration.ts', 'dapr/pubsubs.ts', 'dapr/subscribers.ts'],
   ['dapr/api-metadata.ts'],
   ['dapr/sidecar.ts'],
