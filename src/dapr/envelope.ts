@@ -132,7 +132,7 @@ function plainEvent(content: Content, facts: PlainFacts, occasion: Occasion): Pu
   // Its time is left to the broker, whose clock says the same and more exactly.
   const attributes = { id, source, type, subject, datacontenttype, traceparent, tracestate }
   const wire = new WireEvent(body, false, metadata, isTraceparent(traceparent) ? traceparent : '')
-  return publishable(wire, decodedData(content), optionsOf(attributes, ttlMs, wallTime))
+  return publishable(wire, decodedData(content), optionsOf(attributes, isBinary(metadata) ? undefined : ttlMs, wallTime))
 }
 
 /** A whole CloudEvent as the publisher made it: what is missing is filled in, where it goes is set, the rest stays. */
@@ -254,6 +254,11 @@ export function rawWrapper({ id, topic, pubsubname, body, metadata }: RawEvent):
   })
 }
 
+/** Whether an event's attributes are taken from the metadata, and its bytes, `expiration` included, are not looked at. */
+function isBinary(metadata: Metadata): boolean {
+  return isMediaType(metadata.get('content-type') ?? '', OCTET_STREAM)
+}
+
 /**
  * The `event` that routing rules look at, and that says whether it has expired.
  * With the metadata `content-type` of `application/octet-stream` the attributes
@@ -262,7 +267,7 @@ export function rawWrapper({ id, topic, pubsubname, body, metadata }: RawEvent):
  * @returns undefined when the bytes are no JSON object
  */
 export function eventOf({ body, isRaw, metadata }: WireEvent): Readonly<Record<string, unknown>> | undefined {
-  if (isMediaType(metadata.get('content-type') ?? '', OCTET_STREAM)) {
+  if (isBinary(metadata)) {
     const named = [...metadata].filter(([key]) => key.startsWith('ce_'))
     return Object.fromEntries(named.map(([key, value]) => [key.slice('ce_'.length), value]))
   }

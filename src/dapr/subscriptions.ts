@@ -2,9 +2,10 @@
  * Subscriptions as apps and files ask for them: what an app answers to
  * `GET /dapr/subscribe`, and Subscription resources, v1alpha1 and v2alpha1.
  *
- * One bad entry in an app's answer makes daprd drop the whole list, and the
- * declarative subscriptions with it: messages of the good ones get lost. Here the
- * bad entry alone is left out, with a warning.
+ * Metadata that is no string makes the whole answer of an app worthless, as in
+ * daprd. Any other bad entry makes daprd drop the whole list too, and the
+ * declarative subscriptions with it; here it alone is left out, with a warning,
+ * so that no messages of the good ones get lost.
  *
  * Layer 19. Source: Dapr's pub/sub API reference and daprd's discovery.
  */
@@ -66,6 +67,8 @@ function readList(list: unknown): Discovery {
   if (list.length > MAX_SUBSCRIPTIONS) {
     return failed(`the app asks for ${list.length} subscriptions, more than ${MAX_SUBSCRIPTIONS}`, false)
   }
+  const wrong = list.findIndex(hasForeignMetadata)
+  if (wrong >= 0) return failed(`the metadata of subscription ${wrong} is not made of strings`, false)
   const warnings: string[] = []
   const read = list.map((entry, index) =>
     unlessRefused(warnings, () =>
@@ -78,6 +81,13 @@ function readList(list: unknown): Discovery {
     specs.set(keyOf(spec), spec) // in the place of the first
   }
   return { kind: 'found', specs: [...specs.values()], warnings }
+}
+
+/** Go cannot read a list with such an entry at all. */
+function hasForeignMetadata(entry: unknown): boolean {
+  if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return false
+  const metadata = new Fields(entry, '').get('metadata')
+  return typeof metadata === 'object' && Object.values(metadata ?? {}).some((value) => value !== null && typeof value !== 'string')
 }
 
 /**

@@ -33,7 +33,7 @@ class Stage implements RunningSidecar {
   readonly url = `http://127.0.0.1:${HTTP_PORT}`
   readonly components: readonly ComponentSpec[] = [redis, inMemory]
   subscriptions: readonly SubscriptionSpec[] = []
-  /** `start`, `discover`, `close 5000`, in order. */
+  /** `start`, `ready`, `close 5000`, in order. */
   readonly calls: string[] = []
   /** Resolves when a sidecar is asked for. */
   readonly asked: Promise<SidecarOptions>
@@ -74,8 +74,8 @@ class Stage implements RunningSidecar {
     this.#listener?.(name)
   }
 
-  async discover(): Promise<void> {
-    this.calls.push('discover')
+  async ready(): Promise<void> {
+    this.calls.push('ready')
     await this.discovery()
   }
 
@@ -136,6 +136,7 @@ describe('runCommand', () => {
       maxBodySize: 4_194_304,
       disableInitEndpoints: [],
       resources: [],
+      environment: {},
     })
     assert.equal(clock, stage.clock)
     assert.deepEqual([typeof log, typeof onShutdown], ['function', 'function'])
@@ -161,7 +162,12 @@ describe('runCommand', () => {
       namespace: 'prod',
       maxBodySize: 9,
       disableInitEndpoints: ['config'],
-      resources: ['first', 'second', 'third'],
+      resources: [
+        { name: join(folder, 'a.yaml'), text: 'first' },
+        { name: join(folder, 'b.yaml'), text: 'second' },
+        { name: join(folder, 'config'), text: 'third' },
+      ],
+      environment: { DAPR_API_TOKEN: 'in', APP_API_TOKEN: 'out', NAMESPACE: 'prod' },
     })
     const inMemory = { type: 'pubsub.in-memory' }
     assert.deepEqual(Object.entries(pubsubs ?? {}), [
@@ -216,7 +222,7 @@ describe('runCommand', () => {
     stage.discovery = async () => assert.fail('no answer')
     const running = stage.run(['--app-port', '3000'])
     await stage.stdout.shows(/could not be read error="AssertionError: no answer"/)
-    assert.deepEqual(stage.calls, ['start', 'discover'])
+    assert.deepEqual(stage.calls, ['start', 'ready'])
     stage.signal('SIGTERM')
     assert.equal(await running, 0)
   })

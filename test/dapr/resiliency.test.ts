@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import fc from 'fast-check'
+import { failure } from '../../src/dapr/verdict.ts'
+import { redeliveryDelayMs } from '../../src/delivery/redelivery.ts'
 import { Fields } from '../../src/dapr/fields.ts'
 import { type Policy, policyFor, type Resiliency, readResiliency } from '../../src/dapr/resiliency.ts'
-
-const half = (): number => 0.5
 
 describe('readResiliency', () => {
   it('reads policies and targets', () => {
@@ -103,7 +102,7 @@ describe('policyFor', () => {
       policyFor([read({ policies, targets: { components: { pubsub: { inbound } } } })], 'pubsub', 'inbound'),
     )
     assert.equal(policy.timeoutMs, 2000)
-    assert.deepEqual(policy.next({}, 1, half), { delayMs: 10 })
+    assert.deepEqual(policy.options.backoff, [10])
     const { breaker } = policy
     assert.ok(breaker)
     assert.ok(breaker.allows(0))
@@ -114,7 +113,7 @@ describe('policyFor', () => {
   it('takes an empty name for none', () => {
     const target = { inbound: { timeout: 'slow', retry: '', circuitBreaker: '' } }
     const policy = policyFor([read({ policies, targets: { components: { pubsub: target } } })], 'pubsub', 'inbound')
-    assert.equal(existing(policy).next({}, 1, half), 'giveUp')
+    assert.equal(existing(policy).options.maxDeliveries, 1)
   })
 
   it('takes a timeout of nothing for none', () => {
@@ -128,7 +127,7 @@ describe('policyFor', () => {
     const second = read({ policies: { retries: { some: { duration: '2s' } } } })
     const target = read({ targets: { components: { pubsub: { inbound: { retry: 'some' } } } } })
     const policy = existing(policyFor([target, first, second], 'pubsub', 'inbound'))
-    assert.deepEqual(policy.next({}, 1, half), { delayMs: 2000 })
+    assert.deepEqual(policy.options.backoff, [2000])
   })
 
   it('refuses a target that names a policy which is not there', () => {
@@ -147,7 +146,7 @@ describe('policyFor', () => {
         all.slice(0, count).map((name, index) => [name, { duration: `${index + 1}s` }]),
       )
       const policy = existing(policyFor([read({ policies: { retries } })], 'pubsub', 'inbound'))
-      assert.deepEqual(policy.next({}, 1, half), { delayMs: count * 1000 })
+      assert.deepEqual(policy.options.backoff, [count * 1000])
     }
   })
 
@@ -156,72 +155,49 @@ describe('policyFor', () => {
       policies: { ...policies, retries: { ...policies.retries, DefaultRetryPolicy: {} } },
       targets: { components: { pubsub: { inbound: { timeout: 'slow' } } } },
     })
-    assert.equal(existing(policyFor([withTarget], 'pubsub', 'inbound')).next({}, 1, half), 'giveUp')
+    assert.equal(existing(policyFor([withTarget], 'pubsub', 'inbound')).options.maxDeliveries, 1)
     const outbound = read({ policies: { retries: { DefaultComponentOutboundRetryPolicy: {} } } })
     assert.equal(policyFor([outbound], 'pubsub', 'inbound'), undefined)
   })
 })
 
-describe('Policy.next', () => {
-  it('allows as many retries as it says', () => {
-    const policy = policyOf({ duration: '10ms', maxRetries: 4 })
-    const answers = [1, 2, 3, 4, 5, 6].map((count) => policy.next({ statusCode: 500 }, count, half))
-    assert.deepEqual(answers, [...Array(4).fill({ delayMs: 10 }), 'giveUp', 'giveUp'])
+describe('Policy', () => {
+  it('allows as many deliveries as retries and one', () => {
+    assert.equal(policyOf({ duration: '10ms', maxRetries: 4 }).options.maxDeliveries, 5)
+    assert.equal(policyOf({ maxRetries: 0 }).options.maxDeliveries, 1)
   })
 
-  it('allows none with maxRetries 0, and no end of them by default', () => {
-    assert.equal(policyOf({ maxRetries: 0 }).next({}, 1, half), 'giveUp')
-    assert.deepEqual(policyOf({}).next({}, 1e9, half), { delayMs: 5000 })
+  it('allows no end of them by default, 5 s apart', () => {
+    assert.deepEqual(policyOf({}).options, { maxDeliveries: Infinity, backoff: [5000] })
   })
 
-  it('grows by half each time up to maxInterval when exponential', () => {
-    const policy = policyOf({ policy: 'exponential', maxInterval: '2s' })
-    const delays = [1, 2, 3, 4, 5, 1e6].map((count) => policy.next({}, count, half))
-    assert.deepEqual(
-      delays,
-      [500, 750, 1125, 1687.5, 2000, 2000].map((delayMs) => ({ delayMs })),
-    )
-  })
-
-  it('spreads exponential delays by half to either side', () => {
-    const policy = policyOf({ policy: 'exponential', maxInterval: '15s' })
-    fc.assert(
-      fc.property(
-        fc.integer({ min: 1, max: 2000 }),
-        fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
-        (count, at) => {
-          const answer = policy.next({}, count, () => at)
-          assert.ok(answer !== 'giveUp')
-          const middle = Math.min(15_000, 500 * 1.5 ** (count - 1))
-          assert.ok(answer.delayMs >= middle * 0.5 && answer.delayMs <= middle * 1.5)
-        },
-      ),
-    )
-    assert.deepEqual(
-      policy.next({}, 1, () => 0),
-      { delayMs: 250 },
-    )
-  })
-
-  for (const [statusCode, isRetried] of [
-    [429, true],
-    [500, true],
-    [599, true],
-    [428, false],
-    [400, false],
-    [302, false],
-    [undefined, true],
-    [999, true],
+  for (const [random, delays] of [
+    [0, [250, 375, 562.5, 843.75, 1000, 1000]],
+    [0.5, [500, 750, 1125, 1687.5, 2000, 2000]],
+    [1, [750, 1125, 1687.5, 2531.25, 3000, 3000]],
   ] as const) {
-    it(`${isRetried ? 'retries' : 'gives up'} ${statusCode ?? 'what has no status'} when 429 and 500 to 599 match`, () => {
-      const policy = policyOf({ duration: '1s', matching: { httpStatusCodes: '429,,500-599' } })
-      assert.deepEqual(policy.next({ statusCode }, 1, half), isRetried ? { delayMs: 1000 } : 'giveUp')
+    it(`grows by half each time up to maxInterval when exponential, spread by half (random ${random})`, () => {
+      const { backoff = {} } = policyOf({ policy: 'exponential', maxInterval: '2s' }).options
+      const waits = [1, 2, 3, 4, 5, 1e6].map((count) => redeliveryDelayMs(backoff, count, () => random))
+      for (const [index, wait] of waits.entries()) assert.ok(Math.abs(wait - (delays[index] ?? 0)) < 1e-6, String(wait))
     })
   }
 
-  it('gives up when the circuit breaker is open', () => {
-    assert.equal(policyOf({}).next({ isBreakerOpen: true }, 1, half), 'giveUp')
-  })
+  for (const [status, isPermanent] of [
+    [429, false],
+    [500, false],
+    [599, false],
+    [428, true],
+    [400, true],
+    [302, true],
+    [undefined, false],
+    [999, false],
+  ] as const) {
+    it(`${isPermanent ? 'gives up' : 'retries'} ${status ?? 'what has no status'} when 429 and 500 to 599 match`, () => {
+      const policy = policyOf({ duration: '1s', matching: { httpStatusCodes: '429,,500-599' } })
+      assert.equal(policy.isPermanent(failure('no', status)), isPermanent)
+    })
+  }
 })
 
 function read(spec: object): Resiliency {

@@ -160,11 +160,19 @@ describe('readDiscovery', () => {
     assert.equal(discover(entries).specs.length, 3)
   })
 
-  it('reads metadata that is no string, and warns', () => {
-    const { specs, warnings } = discover([{ ...a, metadata: { rawPayload: true, n: 5, gone: null, o: { k: 1 } } }])
-    assert.deepEqual(specs[0]?.metadata, { rawPayload: 'true', n: '5', gone: '', o: '{"k":1}' })
-    assert.equal(warnings.length, 3)
-    assert.match(warnings[0] ?? '', /subscription 0\.metadata\.rawPayload as a string: daprd refuses true there/)
+  it('takes nothing of a list in which metadata is no string, as daprd', () => {
+    for (const value of [true, 5, { k: 1 }, ['x']]) {
+      const answer = readDiscovery({ status: 200, body: JSON.stringify([a, { ...a, metadata: { x: value } }]) })
+      assert.deepEqual(answer, {
+        kind: 'failed',
+        reason: 'the metadata of subscription 1 is not made of strings',
+        mayPass: false,
+      })
+    }
+  })
+
+  it('reads null in metadata as an empty string', () => {
+    assert.deepEqual(discover([{ ...a, metadata: { gone: null } }]).specs[0]?.metadata, { gone: '' })
   })
 
   it('warns of a rawPayload that is no boolean', () => {
