@@ -46,7 +46,7 @@ const layers: readonly (readonly string[])[] = [
   ['dapr/api.ts', 'dapr/subscriber.ts'],
   ['dapr/sidecar.ts'],
   // Momento.
-  ['momento/protobuf.ts', 'momento/responses.ts', 'momento/errors.ts'],
+  ['momento/protobuf.ts', 'momento/feed.ts', 'momento/responses.ts', 'momento/errors.ts'],
   ['momento/messages.ts', 'momento/cache.ts'],
   ['momento/topic-client.ts', 'momento/grpc.ts', 'momento/faults.ts', 'momento/access.ts'],
   ['momento/service.ts', 'momento/http-api.ts'],
@@ -70,7 +70,7 @@ const onlyIn: readonly (readonly [RegExp, readonly string[]])[] = [
   [/\bset(Timeout|Interval|Immediate)\b|\bclear(Timeout|Interval|Immediate)\b/, ['time/clock.ts']],
   [/\bDate\.now\b|\bnew Date\(\)|\bperformance\.|\bMessageChannel\b/, ['time/clock.ts']],
   [/\bMath\.random\b|\bcrypto\.|\bgetRandomValues\b/, ['broker.ts', 'dapr/', 'momento/']],
-  [/\bconsole\b/, ['broker.ts', 'cli/']],
+  [/\bconsole\b/, ['broker.ts', 'momento/cache.ts', 'cli/']],
   [/['"]node:https?['"]/, ['dapr/server.ts', 'dapr/app-channel.ts']],
   [/['"]node:http2['"]/, ['momento/server.ts', 'momento/grpc.ts']],
   [/['"]node:/, ['dapr/', 'momento/', 'cli.ts', 'cli/']],
