@@ -1,14 +1,14 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * Caches: named brokers whose topics are Momento topics. A subscription of this
  * door is a subscription of the broker, so order, replay, bounds and
  * back-pressure are the broker's; here messages become numbered values, and
  * what is missing between two numbers becomes a discontinuity.
  *
- * Layer 24. Source of the rules: Momento's `cachepubsub.proto`.
+ * Layer 25. Source of the rules: Momento's `cachepubsub.proto`.
  */
 import { Broker, type CloseOptions } from '../broker.ts'
 import {
-  ANYTHING,
   COUNT,
   checkEach,
   checkOne,
@@ -63,7 +63,7 @@ export interface CacheStoreOptions {
 }
 
 const RULES: Rules = {
-  caches: ANYTHING,
+  caches: ['a list of names or an object of brokers', isObject],
   clock: objectWith('now', 'wallTime', 'setTimer', 'clearTimer', 'nextTurn'),
   historySize: COUNT,
   capacity: ['an integer of at least 2', (value) => isCount(value) && value >= 2],
@@ -292,7 +292,6 @@ export class Cache {
 }
 
 function* namedBrokers(caches: Caches): Generator<readonly [name: string, broker: TopicBroker | undefined]> {
-  if (!isObject(caches)) refuseOption('caches', `${quote(caches)} is not a list of names or an object of brokers`)
   const seen = new Set<string>()
   for (const [key, value] of Object.entries(caches)) {
     const name: unknown = Array.isArray(caches) ? value : key

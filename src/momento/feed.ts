@@ -153,7 +153,10 @@ export class Feed {
     this.sink.discontinuity(last, next, this.#present.page)
   }
 
-  /** The number of the message in hand in a broker without history: all that matched, up to here. */
+  /**
+   * The number of the message in hand in a broker without history: all that matched, up to here. What expires
+   * behind it is taken for something before it.
+   */
   #count(): number {
     const { matched = 0, queued = 0, delayed = 0 } = this.#subscription?.stats() ?? {}
     return this.#present.last + matched - queued - delayed
