@@ -28,6 +28,7 @@ export type { SubscribeCallOptions } from './receiver.ts'
 export { TopicPublishResponse, TopicSubscribeResponse } from './responses.ts'
 export type { TopicClientOptions } from './topic-client.ts'
 export { TopicClient } from './topic-client.ts'
+export type { TopicItemOptions } from './topic-item.ts'
 export { TopicDiscontinuity, TopicHeartbeat, TopicItem } from './topic-item.ts'
 export type {
   PortDiscontinuity,

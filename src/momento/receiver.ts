@@ -86,8 +86,7 @@ export class Receiver implements TopicSink, SubscriptionState {
   }
 
   item(record: TopicRecord): void | Promise<void> {
-    const { value } = record
-    const item = new TopicItem(typeof value === 'string' ? record : { ...record, value: new Uint8Array(value) })
+    const item = itemOf(record)
     const { onItem } = this.#callbacks
     if (onItem !== undefined) return this.#call(onItem, item)
     const waiter = this.#waiting.shift()
@@ -162,4 +161,12 @@ export class Receiver implements TopicSink, SubscriptionState {
       report(error)
     }
   }
+}
+
+/** Bytes are copied: each subscriber may do with its own what it likes. */
+function itemOf({ value, sequence, page, publisherId }: TopicRecord): TopicItem {
+  return new TopicItem(typeof value === 'string' ? value : new Uint8Array(value), sequence, {
+    tokenId: publisherId === '' ? undefined : publisherId,
+    sequencePage: page,
+  })
 }

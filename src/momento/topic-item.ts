@@ -4,50 +4,58 @@
  *
  * Layer 25.
  */
-import type { TopicRecord } from './feed.ts'
 
 /** How much of a value `toString()` shows, in UTF-16 code units. */
 const SHOWN = 32
 
+/** What an item may have beside its value and number. */
+export interface TopicItemOptions {
+  /** Who published it. Default: not known. */
+  readonly tokenId?: string | undefined
+  /** Which incarnation of the topic its number belongs to. Default 0: not known. */
+  readonly sequencePage?: number | undefined
+}
+
 /** A message of a topic. */
 export class TopicItem {
-  readonly #record: TopicRecord
+  readonly #value: string | Uint8Array
+  readonly #sequence: number
+  readonly #options: TopicItemOptions
 
-  constructor(record: TopicRecord) {
-    this.#record = record
+  constructor(value: string | Uint8Array, sequenceNumber: number, options: TopicItemOptions = {}) {
+    this.#value = value
+    this.#sequence = sequenceNumber
+    this.#options = options
   }
 
-  /** As it was published: text, or bytes that belong to this item alone. */
+  /** As it was published: text, or bytes, which belong to this item alone. */
   value(): string | Uint8Array {
-    return this.#record.value
+    return this.#value
   }
 
   /** Bytes are read as UTF-8, where the vendor's class lists them as numbers. */
   valueString(): string {
-    const { value } = this.#record
-    return typeof value === 'string' ? value : new TextDecoder().decode(value)
+    return typeof this.#value === 'string' ? this.#value : new TextDecoder().decode(this.#value)
   }
 
   /** Text as UTF-8, where the vendor's class returns the string. */
   valueUint8Array(): Uint8Array {
-    const { value } = this.#record
-    return typeof value === 'string' ? new TextEncoder().encode(value) : value
+    return typeof this.#value === 'string' ? new TextEncoder().encode(this.#value) : this.#value
   }
 
-  /** Who published it; undefined when that is not known, where the vendor's class says `''`. */
+  /** Who published it; undefined when that is not known, where the vendor's client says `''`. */
   tokenId(): string | undefined {
-    const { publisherId } = this.#record
-    return publisherId === '' ? undefined : publisherId
+    return this.#options.tokenId
   }
 
   /** Its number on its topic, from 1. */
   sequenceNumber(): number {
-    return this.#record.sequence
+    return this.#sequence
   }
 
   /** Which incarnation of the topic the number belongs to. The vendor's class does not say. */
   sequencePage(): number {
-    return this.#record.page
+    return this.#options.sequencePage ?? 0
   }
 
   /** `TopicItem: hello`, at most 32 characters of the value, and `; Token Id: ...` when there is one. */

@@ -498,22 +498,26 @@ describe('A subscription as an async iterable', () => {
 })
 
 describe('TopicItem', () => {
-  const recordOf = (value: string | Uint8Array, publisherId = '') => ({ sequence: 7, page: 3, value, publisherId })
-
   it('reads bytes as text and text as bytes', () => {
     const bytes = new TextEncoder().encode('zürich')
-    assert.equal(new TopicItem(recordOf(bytes)).valueString(), 'zürich')
-    assert.equal(new TopicItem(recordOf(bytes)).valueUint8Array(), bytes)
-    assert.equal(new TopicItem(recordOf('zürich')).valueString(), 'zürich')
-    assert.deepEqual(new TopicItem(recordOf('zürich')).valueUint8Array(), bytes)
+    assert.equal(new TopicItem(bytes, 1).valueString(), 'zürich')
+    assert.equal(new TopicItem(bytes, 1).valueUint8Array(), bytes)
+    assert.equal(new TopicItem('zürich', 1).valueString(), 'zürich')
+    assert.deepEqual(new TopicItem('zürich', 1).valueUint8Array(), bytes)
+  })
+
+  it('has a number and a page', () => {
+    const [item, other] = [new TopicItem('x', 7, { sequencePage: 3 }), new TopicItem('x', 8)]
+    assert.deepEqual([item.sequenceNumber(), item.sequencePage()], [7, 3])
+    assert.deepEqual([other.sequenceNumber(), other.sequencePage()], [8, 0])
   })
 
   it('shows the first 32 characters, and the token id when there is one', () => {
-    assert.equal(`${new TopicItem(recordOf('hello'))}`, 'TopicItem: hello')
-    assert.equal(`${new TopicItem(recordOf('x'.repeat(32)))}`, `TopicItem: ${'x'.repeat(32)}`)
-    assert.equal(`${new TopicItem(recordOf('x'.repeat(33)))}`, `TopicItem: ${'x'.repeat(32)}...`)
+    assert.equal(`${new TopicItem('hello', 1)}`, 'TopicItem: hello')
+    assert.equal(`${new TopicItem('x'.repeat(32), 1)}`, `TopicItem: ${'x'.repeat(32)}`)
+    assert.equal(`${new TopicItem('x'.repeat(33), 1)}`, `TopicItem: ${'x'.repeat(32)}...`)
     assert.equal(
-      `${new TopicItem(recordOf('humans landed on Mars!', 'myTokenID'))}`,
+      `${new TopicItem('humans landed on Mars!', 1, { tokenId: 'myTokenID' })}`,
       'TopicItem: humans landed on Mars!; Token Id: myTokenID',
     )
   })
