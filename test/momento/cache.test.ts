@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import fc from 'fast-check'
 import { Broker, type BrokerOptions } from '../../src/index.ts'
 import { type AnyBroker, type Cache, CacheStore, type CacheStoreOptions } from '../../src/momento/cache.ts'
 import { ManualClock } from '../../src/testing/index.ts'
@@ -372,6 +373,55 @@ describe('Cache.subscribe', () => {
       assert.deepEqual(sink.told, ['2 two'])
     })
   }
+})
+
+describe('A subscription that is cut and resumed', () => {
+  /** What happens to a topic, and to whoever listens to it. */
+  const act = fc.oneof(
+    fc.record({ kind: fc.constant('publish'), count: fc.integer({ min: 1, max: 6 }) }),
+    fc.record({ kind: fc.constant('skip'), count: fc.integer({ min: 1, max: 3 }) }),
+    fc.record({ kind: fc.constant('settle'), count: fc.constant(0) }),
+    fc.record({ kind: fc.constant('cut'), count: fc.integer({ min: 0, max: 8 }) }),
+  )
+
+  /** The number that has to come next, if every one before came once and in order, or was told to be missing. */
+  function nextAfter(told: readonly string[]): number {
+    let next = 1
+    for (const entry of told) {
+      const [, last, after] = /^gap (\d+)-(\d+)/.exec(entry) ?? []
+      if (after === undefined) assert.equal(Number.parseInt(entry, 10), next++, told.join('; '))
+      else {
+        assert.ok(Number(last) + 1 === next && Number(after) > next, told.join('; '))
+        next = Number(after)
+      }
+    }
+    return next
+  }
+
+  it('gets every number once and in order, or is told which it does not get', async () => {
+    const run = async (acts: readonly { kind: string; count: number }[], historySize: number): Promise<void> => {
+      const cache = cacheOf({ historySize, capacity: 4 })
+      const sink = new Recorder()
+      const open = () => cache.subscribe('t', { resumeAt: nextAfter(sink.told), page: cache.page }, sink)
+      let stop = open()
+      for (const { kind, count } of acts) {
+        if (kind === 'settle') await turn()
+        else if (kind === 'skip') await cache.skipSequence('t', count)
+        else {
+          if (kind === 'cut') stop()
+          await publishAll(cache, 'x'.repeat(count))
+          if (kind === 'cut') stop = open()
+        }
+      }
+      await turn()
+      await publishAll(cache, ['last'])
+      await turn()
+      assert.equal(nextAfter(sink.told), cache.lastSequence('t') + 1)
+      assert.match(sink.told.at(-1) ?? '', /last$/)
+    }
+    const acts = fc.array(act, { maxLength: 20 })
+    await fc.assert(fc.asyncProperty(acts, fc.integer({ min: 1, max: 6 }), run), { numRuns: 200 })
+  })
 })
 
 describe('Cache.skipSequence', () => {
