@@ -3,9 +3,9 @@
  * protobuf. Fields that are unknown, or of another kind than expected, are
  * passed over; of those that come twice the last one counts.
  *
- * Layer 24. Source: momentohq/client-protos, cachepubsub.proto and controlclient.proto.
+ * Layer 25. Source: momentohq/client-protos, cachepubsub.proto and controlclient.proto.
  */
-import type { TopicRecord, TopicValue } from './cache.ts'
+import type { TopicRecord, TopicValue } from './feed.ts'
 import { bytesField, message, numberField, readFields, textField, textOf } from './protobuf.ts'
 
 /** `_PublishRequest`; without a value when none was sent. */
@@ -58,10 +58,15 @@ export function readSubscriptionRequest(bytes: Uint8Array): SubscriptionRequest 
     if (typeof content !== 'number') {
       if (field === 1) cacheName = textOf(content)
       else if (field === 2) topic = textOf(content)
-    } else if (field === 3) resumeAt = content
-    else if (field === 4) page = content
+    } else if (field === 3) resumeAt = safe(content)
+    else if (field === 4) page = safe(content)
   })
   return { cacheName, topic, resumeAt, page }
+}
+
+/** No topic gets as far as that. */
+function safe(number: number): number {
+  return Math.min(number, Number.MAX_SAFE_INTEGER)
 }
 
 /** The name in a `_CreateCacheRequest` or `_DeleteCacheRequest`. @throws {MalformedError} */
