@@ -154,9 +154,14 @@ export class TopicClient implements AsyncDisposable {
       notFound: () => sdkErrorOf(noSuchCache(cacheName)),
       onEnd: () => this.#receivers.delete(receiver),
     })
-    const stop = cache.subscribe(topicName, positionOf(options), receiver)
+    const position = positionOf(options)
     this.#receivers.add(receiver)
-    receiver.begin(stop)
+    try {
+      receiver.begin(cache.subscribe(topicName, position, receiver))
+    } catch (error) {
+      this.#receivers.delete(receiver)
+      throw error
+    }
     return receiver.subscription
   }
 

@@ -6,6 +6,9 @@ import { type AnyBroker, type Cache, CacheStore, type CacheStoreOptions } from '
 import { ManualClock } from '../../src/testing/index.ts'
 import { FRESH, Recorder, turn } from './fixtures.ts'
 
+const HOUR_MS = 3_600_000
+
+/** Of the first cache on a manual clock. */
 const CLOCK_PAGE = Date.UTC(2000, 0) / 1000
 
 /** A store with one cache. */
@@ -145,8 +148,8 @@ describe('CacheStore', () => {
     cache.subscribe('t', FRESH, sink)
     await publishAll(cache, ['1', '2'])
     await turn()
-    const closing = store.close({ graceMs: 50 })
-    await clock.advance(50)
+    const closing = store.close({ graceMs: HOUR_MS })
+    await clock.advance(HOUR_MS)
     await closing
     assert.deepEqual(sink.told, ['1 1', 'closed'])
   })
@@ -323,8 +326,10 @@ describe('Cache.subscribe', () => {
     assert.throws(() => cache.subscribe('u', FRESH, sink), { code: 'ERR_CLOSED' })
   })
 
-  it('holds the next item back until the sink is ready', async () => {
-    const cache = cacheOf()
+  it('holds the next item back until the sink is ready, however long that takes', async () => {
+    const clock = new ManualClock()
+    const errors: unknown[] = []
+    const cache = cacheOf({ clock, onError: (error) => errors.push(error) })
     const sink = new Recorder()
     let release = (): void => {}
     sink.hold = new Promise((resolve) => {
@@ -332,11 +337,12 @@ describe('Cache.subscribe', () => {
     })
     cache.subscribe('t', FRESH, sink)
     await publishAll(cache, ['one', 'two'])
-    await turn()
+    await clock.advance(HOUR_MS)
     assert.deepEqual(sink.told, ['1 one'])
     release()
     await turn()
     assert.deepEqual(sink.told, ['1 one', '2 two'])
+    assert.deepEqual(errors, [])
   })
 
   it('tells a slow sink what it has missed', async () => {
@@ -442,6 +448,12 @@ describe('Cache.skipSequence', () => {
       assert.deepEqual(data.sort(), ['five', 'five', 'one', 'one'])
     })
   }
+
+  it('is counted in a broker without history although nothing else was', async () => {
+    const cache = cacheOn(new Broker())
+    await cache.skipSequence('t', 3)
+    assert.equal(cache.lastSequence('t'), 3)
+  })
 
   for (const count of [0, -1, 1.5, Number.NaN]) {
     it(`refuses ${count}`, async () => {
@@ -608,6 +620,17 @@ describe('A cache whose broker keeps no history', () => {
     release()
     await turn()
     assert.deepEqual(sink.told, ['1 1', `gap 1-5 of ${CLOCK_PAGE}`, '5 5', '6 6'])
+  })
+
+  it('numbers a delayed message when it is due', async () => {
+    const clock = new ManualClock()
+    const broker = new Broker({ clock })
+    const sink = new Recorder()
+    cacheOf({ caches: { c: broker }, clock }).subscribe('t', FRESH, sink)
+    await broker.publish('t', 'late', { delayMs: 10 })
+    await broker.publish('t', 'early')
+    await clock.advance(10)
+    assert.deepEqual(sink.told, ['1 early', '2 late'])
   })
 
   it('counts what has expired', async () => {

@@ -449,13 +449,16 @@ describe('A subscription as an async iterable', () => {
       if (!isWaiting) assert.equal((await iterator.next()).value?.valueString(), 'kept')
       await assert.rejects(waiting[0] ?? iterator.next(), CacheNotFoundError)
       assert.deepEqual(await (waiting[1] ?? iterator.next()), { done: true, value: undefined })
+      assert.deepEqual(await iterator.next(), { done: true, value: undefined })
     })
   }
 
   it('leaves no unhandled rejection behind when nobody looks at the result', async () => {
     const { client, store } = clientOf()
-    void (await open(client, 't'))[Symbol.asyncIterator]().next()
+    const [waiting, late] = [await open(client, 't'), await open(client, 't')]
+    void waiting[Symbol.asyncIterator]().next()
     store.delete('c')
+    void late[Symbol.asyncIterator]().next()
     await turn()
   })
 
@@ -489,6 +492,7 @@ describe('A subscription as an async iterable', () => {
     await broker.settled()
     await turn()
     assert.equal(broker.stats().inFlight, 0)
+    assert.deepEqual(await subscription[Symbol.asyncIterator]().next(), { done: true, value: undefined })
   })
 
   it('is refused when there is an onItem', async () => {
@@ -577,6 +581,19 @@ describe('TopicClient', () => {
       assert.ok(response.type === 'Error')
       assert.equal(response.errorCode(), 'CANCELLED_ERROR')
     }
+  })
+
+  it('ends a subscription that closes the client before it has begun', async () => {
+    const { client, store, clock } = clientOf()
+    const { subscription, told } = await listen(client, 't', {
+      resumeAtTopicSequenceNumber: 5,
+      onDiscontinuity: () => void client.close(),
+      onHeartbeat: () => told.push('heartbeat'),
+    })
+    await turn()
+    await clock.advance(5000)
+    assert.deepEqual([told, subscription.isSubscribed], [['end'], false])
+    assert.equal(store.get('c')?.subscribers, 0)
   })
 
   it('closes the caches that it has made', async () => {
