@@ -54,7 +54,7 @@ export interface CacheStoreOptions {
   readonly clock?: Clock
   /** Messages of each topic that the brokers which the store makes keep for replay. Default 1 000. */
   readonly historySize?: number
-  /** Messages that wait for a slow subscriber; beyond it the oldest goes. At least 2, default 4 096. */
+  /** Messages that wait for a slow subscriber; beyond it the oldest goes, which is told as a discontinuity. At least 2, default 16 384. */
   readonly capacity?: number
   /** With how many of the newest messages a subscription begins that asks for no number. Default 0. */
   readonly latest?: number
@@ -78,8 +78,11 @@ const POSITION: Rules = {
 
 const BROKER = objectWith('publish', 'subscribe', 'lastSequence', 'close')
 
-/** Beyond its capacity a subscription is told of a discontinuity; a slow one may be slow, and nothing comes twice. */
-const QUEUE = { qos: 1, concurrency: 1, overflow: 'dropOldest', ackWaitMs: Infinity, maxDeliveries: 1 } as const
+/** A slow subscription may be slow, and nothing comes twice. */
+const QUEUE = { qos: 1, concurrency: 1, ackWaitMs: Infinity, maxDeliveries: 1 } as const
+
+/** After how many publishes the event loop gets a turn. */
+const PUBLISHES_PER_TURN = 256
 
 /** Before every clock. */
 const LONG_AGO = '0000-01-01T00:00:00Z'
@@ -97,7 +100,7 @@ export class CacheStore {
   constructor(options: CacheStoreOptions = {}) {
     const { caches = [], clock = new SystemClock(), ...rest } = checkEach(options, RULES)
     this.clock = clock
-    this.#settings = { historySize: 1000, capacity: 4096, latest: 0, onError: console.error, ...rest }
+    this.#settings = { historySize: 1000, capacity: 16_384, latest: 0, onError: console.error, ...rest }
     for (const [name, broker] of namedBrokers(caches)) this.#add(name, broker)
   }
 
@@ -186,6 +189,8 @@ export class Cache {
   readonly #broker: TopicBroker
   readonly #settings: CacheSettings
   readonly #feeds = new Set<Feed>()
+  /** By way of the cache, on all topics. */
+  #published = 0
   /** What counts the messages of a topic, when the broker keeps no history. */
   readonly #counters = new Map<string, Subscription>()
 
@@ -219,6 +224,9 @@ export class Cache {
       datacontenttype: typeof value === 'string' ? 'text/plain' : 'application/octet-stream',
       attachment: new Original(value, publisherId),
     })
+    // A loop that awaits nothing else would keep the event loop from turning, and a broker delivers only a share in each turn.
+    if (++this.#published % PUBLISHES_PER_TURN > 0) return
+    await new Promise<void>((resolve) => this.#broker.clock.nextTurn(resolve))
   }
 
   /**
@@ -250,6 +258,7 @@ export class Cache {
     const subscription = this.#broker.subscribe(topic, feed.receive, {
       ...QUEUE,
       capacity,
+      overflow: sink.isPrompt ? 'wait' : 'dropOldest',
       from: this.#counters.has(topic) ? 'now' : start.from,
     })
     this.#feeds.add(feed)

@@ -28,6 +28,8 @@ export type EndReason = 'deleted' | 'closed'
 
 /** Where a subscription's messages go; called with nothing after its own unsubscribing. Only `item` may fail. */
 export interface TopicSink {
+  /** Whether `item` never returns a promise: then publishers wait for room, and a burst costs no message. */
+  readonly isPrompt?: boolean
   /** The next item waits for the promise. What it throws or rejects with goes to the broker's `onError`, and delivery goes on. */
   item(item: TopicRecord): void | Promise<void>
   /**

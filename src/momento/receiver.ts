@@ -78,6 +78,11 @@ export class Receiver implements TopicSink, SubscriptionState {
     return !this.#isOver
   }
 
+  /** Callbacks are not waited for; a loop is. */
+  get isPrompt(): boolean {
+    return this.#callbacks.onItem !== undefined
+  }
+
   /** @param stop ends the subscription of the cache */
   begin(stop: () => void): void {
     this.#stop = stop

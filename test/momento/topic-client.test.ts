@@ -104,6 +104,32 @@ describe('TopicClient.publish', () => {
     assert.deepEqual(told, values)
   })
 
+  for (const isAwaited of [true, false]) {
+    it(`costs no item when 50 000 publishes ${isAwaited ? 'are awaited in a loop' : 'come at once'}`, async () => {
+      const { client } = clientOf({ capacity: 4096 })
+      let received = 0
+      await open(client, 't', { onItem: () => received++, onDiscontinuity: (gap) => assert.fail(`${gap}`) })
+      const publishes: Promise<unknown>[] = []
+      for (let i = 0; i < 50_000; i++) {
+        const publish = client.publish('c', 't', 'x')
+        if (isAwaited) await publish
+        else publishes.push(publish)
+      }
+      await Promise.all(publishes)
+      while (received < 50_000) await turn()
+    })
+  }
+
+  it('leaves a loop its turns', async () => {
+    const { client } = clientOf({ capacity: 4096 })
+    const subscription = await open(client, 't', { onDiscontinuity: (gap) => assert.fail(`${gap}`) })
+    const reading = (async () => {
+      for await (const item of subscription) if (item.sequenceNumber() === 20_000) break
+    })()
+    for (let i = 0; i < 20_000; i++) await client.publish('c', 't', 'x')
+    await reading
+  })
+
   for (const [what, value] of [
     ['undefined', undefined],
     ['null', null],
@@ -178,7 +204,6 @@ describe('TopicClient.subscribe', () => {
     const { items } = await listen(client)
     const buffer = Buffer.from('value3')
     await publishAll(client, ['value1', '', buffer, new Uint8Array()])
-    buffer.fill(0)
     await turn()
     assert.deepEqual(
       items.map((item) => [item.value(), item.sequenceNumber()]),
@@ -190,6 +215,16 @@ describe('TopicClient.subscribe', () => {
       ],
     )
     assert.equal(Buffer.isBuffer(items[2]?.value()), false)
+  })
+
+  it('brings bytes as they were when they were published', async () => {
+    const { client } = clientOf()
+    const { items } = await listen(client)
+    const bytes = new Uint8Array([1, 2])
+    void client.publish('c', 't', bytes)
+    bytes.fill(0)
+    await turn()
+    assert.deepEqual(items[0]?.value(), new Uint8Array([1, 2]))
   })
 
   it('gives each subscriber bytes of its own', async () => {
