@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { setFlagsFromString } from 'node:v8'
 import { Broker } from '../../src/index.ts'
 import {
   CacheNotFoundError,
@@ -105,19 +104,19 @@ describe('TopicClient.publish', () => {
   })
 
   for (const isAwaited of [true, false]) {
-    it(`costs no item when 50 000 publishes ${isAwaited ? 'are awaited in a loop' : 'come at once'}`, async () => {
+    it(`costs no item when 20 000 publishes ${isAwaited ? 'are awaited in a loop' : 'come at once'}`, async () => {
       const { client } = clientOf({ capacity: 4096 })
       let received = 0
       const gaps: string[] = []
       await open(client, 't', { onItem: () => received++, onDiscontinuity: (gap) => gaps.push(`${gap}`) })
       const publishes: Promise<unknown>[] = []
-      for (let i = 0; i < 50_000; i++) {
+      for (let i = 0; i < 20_000; i++) {
         const publish = client.publish('c', 't', 'x')
         if (isAwaited) await publish
         else publishes.push(publish)
       }
       await Promise.all(publishes)
-      while (received < 50_000 && gaps.length === 0) await turn()
+      while (received < 20_000 && gaps.length === 0) await turn()
       assert.deepEqual(gaps, [])
     })
   }
@@ -680,7 +679,7 @@ describe('TopicClient', () => {
   })
 
   it('keeps nothing of 10 000 subscriptions that came and went', async () => {
-    setFlagsFromString('--expose-gc')
+    assert.ok(globalThis.gc !== undefined, 'node --expose-gc')
     const { client, store } = clientOf()
     const churn = async (count: number): Promise<number> => {
       for (let i = 0; i < count; i++) (await open(client, 't', { onItem: () => {} })).unsubscribe()
