@@ -27,6 +27,7 @@ import { type BrokerStats, type CloseReport, endsSince } from './stats.ts'
 import { closedError, type Subscription } from './subscription.ts'
 import { type Clock, SystemClock } from './time/clock.ts'
 import type { Dialect } from './topic/dialect.ts'
+import { checkTopic } from './topic/topic.ts'
 import type {
   AnyTopics,
   BrokerArguments,
@@ -161,6 +162,16 @@ export class Broker<in out Topics extends object = AnyTopics, in out D extends D
   /** The clock that it was made with: what works beside a broker, such as an adapter, goes by the same time. */
   get clock(): Clock {
     return this.#hub.clock
+  }
+
+  /**
+   * The number of the latest event on a topic, 0 when there was none; undefined unless the broker keeps `history`.
+   *
+   * @throws {BusbarError} `ERR_TOPIC_INVALID`
+   */
+  lastSequence(topic: string): number | undefined {
+    checkTopic(topic, this.#hub.dialect)
+    return this.#hub.history?.last(topic)
   }
 
   /** Resolves when nothing is queued or in flight and all handlers have returned. What is delayed does not count, nor do overdue handlers. */

@@ -39,6 +39,11 @@ export class History {
     return ++past.last
   }
 
+  /** The number of the latest event on `topic`, 0 when there was none. */
+  last(topic: string): number {
+    return this.#topics.get(topic)?.last ?? 0
+  }
+
   /**
    * @param matches which topics are asked for
    * @param sequence the first number asked for, undefined for whatever is there

@@ -31,14 +31,81 @@ const layers: readonly (readonly string[])[] = [
   ['acceptance.ts', 'registry.ts'],
   ['broker.ts', 'testing/manual-clock.ts'],
   // Dapr: words and small decisions; events and configuration; delivery; the sidecar.
-  ['dapr/app-path.ts', 'dapr/bytes.ts', 'dapr/calls.ts', 'dapr/duration.ts', 'dapr/expression.ts', 'dapr/fields.ts', 'dapr/json-text.ts', 'dapr/log.ts', 'dapr/paths.ts', 'dapr/scopes.ts', 'dapr/trace.ts', 'dapr/wire.ts'],
-  ['dapr/app-channel.ts', 'dapr/app-headers.ts', 'dapr/attributes.ts', 'dapr/breaker.ts', 'dapr/components.ts', 'dapr/content.ts', 'dapr/errors.ts', 'dapr/guard.ts', 'dapr/metadata.ts', 'dapr/pubsub.ts', 'dapr/routing.ts', 'dapr/verdict.ts'],
-  ['dapr/bulk-entries.ts', 'dapr/bulk.ts', 'dapr/envelope.ts', 'dapr/exchange.ts', 'dapr/fetch.ts', 'dapr/retry.ts', 'dapr/routes.ts', 'dapr/sink.ts', 'dapr/subscriptions.ts'],
-  ['dapr/app-sink.ts', 'dapr/discovery.ts', 'dapr/guarded-sink.ts', 'dapr/handler-sink.ts', 'dapr/publish-api.ts', 'dapr/resiliency.ts', 'dapr/server.ts'],
+  [
+    'dapr/app-path.ts',
+    'dapr/bytes.ts',
+    'dapr/calls.ts',
+    'dapr/duration.ts',
+    'dapr/expression.ts',
+    'dapr/fields.ts',
+    'dapr/json-text.ts',
+    'dapr/log.ts',
+    'dapr/paths.ts',
+    'dapr/scopes.ts',
+    'dapr/trace.ts',
+    'dapr/wire.ts',
+  ],
+  [
+    'dapr/app-channel.ts',
+    'dapr/app-headers.ts',
+    'dapr/attributes.ts',
+    'dapr/breaker.ts',
+    'dapr/components.ts',
+    'dapr/content.ts',
+    'dapr/errors.ts',
+    'dapr/guard.ts',
+    'dapr/metadata.ts',
+    'dapr/pubsub.ts',
+    'dapr/routing.ts',
+    'dapr/verdict.ts',
+  ],
+  [
+    'dapr/bulk-entries.ts',
+    'dapr/bulk.ts',
+    'dapr/envelope.ts',
+    'dapr/exchange.ts',
+    'dapr/fetch.ts',
+    'dapr/retry.ts',
+    'dapr/routes.ts',
+    'dapr/sink.ts',
+    'dapr/subscriptions.ts',
+  ],
+  [
+    'dapr/app-sink.ts',
+    'dapr/discovery.ts',
+    'dapr/guarded-sink.ts',
+    'dapr/handler-sink.ts',
+    'dapr/publish-api.ts',
+    'dapr/resiliency.ts',
+    'dapr/server.ts',
+  ],
   ['dapr/api.ts', 'dapr/resources.ts', 'dapr/settings.ts', 'dapr/subscriber.ts'],
   ['dapr/configuration.ts', 'dapr/pubsubs.ts', 'dapr/subscribers.ts'],
   ['dapr/api-metadata.ts'],
   ['dapr/sidecar.ts'],
+  // Momento: words and the wire; caches; clients; the server.
+  [
+    'momento/exchange.ts',
+    'momento/feed.ts',
+    'momento/pause.ts',
+    'momento/protobuf.ts',
+    'momento/pulse.ts',
+    'momento/topic-item.ts',
+    'momento/topic-port.ts',
+  ],
+  ['momento/cache.ts', 'momento/listener.ts', 'momento/messages.ts', 'momento/poll.ts', 'momento/status.ts'],
+  [
+    'momento/access.ts',
+    'momento/body.ts',
+    'momento/errors.ts',
+    'momento/faults.ts',
+    'momento/grpc.ts',
+    'momento/guard.ts',
+  ],
+  ['momento/call.ts', 'momento/responses.ts', 'momento/topic-access.ts'],
+  ['momento/http-api.ts', 'momento/topic-publish.ts', 'momento/topic-stream.ts', 'momento/topic-subscribe.ts'],
+  ['momento/receiver.ts', 'momento/service.ts'],
+  ['momento/server.ts', 'momento/topic-client.ts'],
   // The command.
   ['cli/app-process.ts', 'cli/files.ts', 'cli/known-flags.ts', 'cli/log.ts'],
   ['cli/flags.ts'],
@@ -61,9 +128,12 @@ const onlyIn: readonly (readonly [RegExp, readonly string[]])[] = [
   [/\bset(Timeout|Interval|Immediate)\b|\bclear(Timeout|Interval|Immediate)\b/, ['time/clock.ts']],
   [/\bDate\.now\b|\bnew Date\(\)|\bperformance\.|\bMessageChannel\b/, ['time/clock.ts']],
   [/\bMath\.random\b|\bcrypto\.|\bgetRandomValues\b/, ['broker.ts', 'dapr/', 'momento/']],
-  [/\bconsole\b/, ['broker.ts', 'cli/']],
-  [/['"]node:https?['"]/, ['dapr/exchange.ts', 'dapr/server.ts', 'dapr/app-channel.ts']],
-  [/['"]node:http2['"]/, ['momento/server.ts', 'momento/grpc.ts']],
+  [/\bconsole\b/, ['broker.ts', 'momento/cache.ts', 'cli/']],
+  [
+    /['"]node:https?['"]/,
+    ['dapr/exchange.ts', 'dapr/server.ts', 'dapr/app-channel.ts', 'momento/listener.ts', 'momento/exchange.ts'],
+  ],
+  [/['"]node:http2['"]/, ['momento/listener.ts', 'momento/exchange.ts']],
   [/['"]node:/, ['dapr/', 'momento/', 'cli.ts', 'cli/']],
   [/\bBuffer\b/, ['dapr/', 'momento/', 'cli/']],
   [/\bprocess\./, ['cli.ts', 'cli/']],
@@ -90,7 +160,10 @@ const glossary: readonly string[] = [
 ]
 
 /** Words of the outside world, in the rooms that speak to it. */
-const foreign: readonly (readonly [word: string, room: string])[] = [['payload', 'dapr/']]
+const foreign: readonly (readonly [word: string, room: string])[] = [
+  ['payload', 'dapr/'],
+  ['emit', 'momento/listener.ts'], // how Node hands a connection to a server
+]
 
 const MAX_LINES = 320
 

@@ -132,7 +132,11 @@ function plainEvent(content: Content, facts: PlainFacts, occasion: Occasion): Pu
   // Its time is left to the broker, whose clock says the same and more exactly.
   const attributes = { id, source, type, subject, datacontenttype, traceparent, tracestate }
   const wire = new WireEvent(body, false, metadata, isTraceparent(traceparent) ? traceparent : '')
-  return publishable(wire, decodedData(content), optionsOf(attributes, isBinary(metadata) ? undefined : ttlMs, wallTime))
+  return publishable(
+    wire,
+    decodedData(content),
+    optionsOf(attributes, isBinary(metadata) ? undefined : ttlMs, wallTime),
+  )
 }
 
 /** A whole CloudEvent as the publisher made it: what is missing is filled in, where it goes is set, the rest stays. */

@@ -87,7 +87,10 @@ function readList(list: unknown): Discovery {
 function hasForeignMetadata(entry: unknown): boolean {
   if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return false
   const metadata = new Fields(entry, '').get('metadata')
-  return typeof metadata === 'object' && Object.values(metadata ?? {}).some((value) => value !== null && typeof value !== 'string')
+  return (
+    typeof metadata === 'object' &&
+    Object.values(metadata ?? {}).some((value) => value !== null && typeof value !== 'string')
+  )
 }
 
 /**

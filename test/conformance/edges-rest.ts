@@ -142,6 +142,27 @@ export function rest(create: Create): void {
       assert.equal(seen.at(0).sequence, undefined)
     })
 
+    it(
+      'says the number of the latest event of a topic',
+      async ({ broker }) => {
+        await broker.publish('a', 1)
+        await broker.publish('a', 2, { extensions: { expirytime: '1999-01-01T00:00:00Z' } })
+        await broker.publish('b', 3)
+        assert.deepEqual(
+          ['a', 'b', 'c'].map((topic) => broker.lastSequence(topic)),
+          [2, 1, 0],
+        )
+        assert.throws(() => broker.lastSequence('a/+'), { code: 'ERR_TOPIC_INVALID', position: 2 })
+      },
+      history,
+    )
+
+    it('says no number when there is none', async ({ broker }) => {
+      await broker.publish('a', 1)
+      assert.equal(broker.lastSequence('a'), undefined)
+      assert.throws(() => broker.lastSequence(''), { code: 'ERR_TOPIC_INVALID' })
+    })
+
     const starts: readonly (readonly [SubscribeOptions, readonly number[], number])[] = [
       [{ from: 'now' }, [], 0],
       [{ from: 'oldest' }, [3, 4, 5], 0],

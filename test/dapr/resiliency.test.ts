@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { failure } from '../../src/dapr/verdict.ts'
-import { redeliveryDelayMs } from '../../src/delivery/redelivery.ts'
 import { Fields } from '../../src/dapr/fields.ts'
 import { type Policy, policyFor, type Resiliency, readResiliency } from '../../src/dapr/resiliency.ts'
+import { failure } from '../../src/dapr/verdict.ts'
+import { redeliveryDelayMs } from '../../src/delivery/redelivery.ts'
 
 describe('readResiliency', () => {
   it('reads policies and targets', () => {

@@ -1,0 +1,109 @@
+/**
+ * One gRPC call as a server sees it: messages out, then a status, once. That
+ * gRPC and gRPC-web write both differently ends here.
+ *
+ * Layer 28.
+ */
+import type { Clock } from '../time/clock.ts'
+import type { Exchange, Headers } from './exchange.ts'
+import { contentTypeOf, type Flavour, frame, timeoutMs, trailerFrame, trailersOf } from './grpc.ts'
+import { StatusError, type StatusName } from './status.ts'
+
+/** Deadlines beyond it, 24 days, are none: timers keep no more. */
+const MAX_DEADLINE_MS = 2 ** 31 - 1
+
+export interface CallOptions {
+  readonly exchange: Exchange
+  readonly flavour: Flavour
+  /** Headers of the answer beside those of gRPC. */
+  readonly headers: Headers
+}
+
+export class Call {
+  readonly #exchange: Exchange
+  readonly #flavour: Flavour
+  readonly #headers: Headers
+  readonly #callbacks: (() => void)[] = []
+  #isBegun = false
+  #isOver = false
+
+  constructor({ exchange, flavour, headers }: CallOptions) {
+    this.#exchange = exchange
+    this.#flavour = flavour
+    this.#headers = { ...headers, 'content-type': contentTypeOf(flavour) }
+    exchange.onClose(() => this.#conclude())
+  }
+
+  /** Whether nothing more can be said: it has its status, or the client is gone. */
+  get isOver(): boolean {
+    return this.#isOver || this.#exchange.isClosed
+  }
+
+  /** Whether the client is behind with reading. */
+  get isBlocked(): boolean {
+    return this.#exchange.isBlocked
+  }
+
+  /**
+   * From now on the call ends by itself when the client's deadline is over.
+   *
+   * @throws {StatusError} INTERNAL when the client's `grpc-timeout` is none
+   */
+  keepDeadline(clock: Clock): void {
+    const ms = timeoutMs(this.#exchange.headers['grpc-timeout']?.toString())
+    if (ms > MAX_DEADLINE_MS) return
+    const timer = clock.setTimer(() => this.fail(new StatusError('DEADLINE_EXCEEDED', 'Deadline exceeded')), ms)
+    this.onOver(() => clock.clearTimer(timer))
+  }
+
+  /** Sends a message. @returns when there is room for the next one, if there is none now */
+  send(message: Uint8Array): void | Promise<void> {
+    if (this.isOver) return
+    this.#begin()
+    this.#exchange.write(frame(this.#flavour, message))
+    if (this.isBlocked) return this.#exchange.drained()
+  }
+
+  /** Ends the call well. What is sent or ended afterwards is nothing. */
+  succeed(): void {
+    this.#finish('OK', '')
+  }
+
+  fail({ status, message }: StatusError): void {
+    this.#finish(status, message)
+  }
+
+  /** Cuts the call off without a word. */
+  abort(): void {
+    this.#exchange.abort()
+  }
+
+  /** Calls `callback` once the call is over, however that came. */
+  onOver(callback: () => void): void {
+    if (this.isOver) callback()
+    else this.#callbacks.push(callback)
+  }
+
+  #begin(): void {
+    if (this.#isBegun) return
+    this.#isBegun = true
+    this.#exchange.begin(200, this.#headers)
+  }
+
+  #finish(status: StatusName, details: string): void {
+    if (this.isOver) return
+    const trailers = trailersOf(status, details)
+    if (this.#flavour !== 'grpc') {
+      this.#begin()
+      this.#exchange.write(trailerFrame(this.#flavour, trailers))
+      this.#exchange.end()
+    } else if (this.#isBegun) this.#exchange.end(trailers)
+    else this.#exchange.reply(200, { ...this.#headers, ...trailers })
+    this.#conclude()
+  }
+
+  #conclude(): void {
+    this.#isOver = true
+    for (const callback of this.#callbacks.splice(0)) callback()
+  }
+}

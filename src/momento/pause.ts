@@ -1,0 +1,25 @@
+/**
+ * Waiting, without leaving a timer behind.
+ *
+ * Layer 25.
+ */
+import type { Clock } from '../time/clock.ts'
+
+/** The longest delay that native timers keep; what is longer becomes that, 24 days. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
+/**
+ * Resolves when the time is over, or earlier when there is nothing left to wait for.
+ *
+ * @param onEnd told once what to call at that end
+ */
+export function pause(clock: Clock, ms: number, onEnd: (callback: () => void) => void): Promise<void> {
+  if (ms <= 0) return Promise.resolve()
+  return new Promise((resolve) => {
+    const timer = clock.setTimer(resolve, Math.min(ms, MAX_TIMER_MS))
+    onEnd(() => {
+      clock.clearTimer(timer)
+      resolve()
+    })
+  })
+}
