@@ -14,13 +14,19 @@ const doors = Object.values(JSON.parse(readFileSync('package.json', 'utf8')).exp
   .filter((door) => typeof door === 'object')
   .map((door) => door.import.default.slice(prefix.length, -'.js'.length))
 
-/** Hands the compiler's source maps on, so that the bundle's maps end in src/. */
+/** The folder of the package that a foreign module belongs to; none for our own. */
+const packageOf = (file) => file.match(/^.*\/node_modules\/(?:@[^/]+\/)?([^/]+)/)
+
+/**
+ * Hands the compiler's source maps on, so that the bundle's maps end in src/.
+ * Foreign sources are not in the package: what comes from them has no map.
+ */
 const sourceMaps = {
   name: 'source-maps',
-  load: (file) =>
-    file.includes('node_modules')
-      ? undefined
-      : { code: readFileSync(file, 'utf8'), map: JSON.parse(readFileSync(`${file}.map`, 'utf8')) },
+  load: (file) => ({
+    code: readFileSync(file, 'utf8'),
+    map: packageOf(file) ? { mappings: '' } : JSON.parse(readFileSync(`${file}.map`, 'utf8')),
+  }),
 }
 
 /** The licences of the libraries that a door has inside, in the words of their authors. */
@@ -28,7 +34,7 @@ const licences = {
   name: 'licences',
   generateBundle(_, bundle) {
     const modules = Object.values(bundle).flatMap((chunk) => Object.keys(chunk.modules ?? {}))
-    const folders = modules.flatMap((file) => file.match(/^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/) ?? [])
+    const folders = modules.flatMap((file) => packageOf(file)?.[0] ?? [])
     const texts = [...new Set(folders)].sort().map((folder) => {
       const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
       const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry))
@@ -66,8 +72,11 @@ const commonJsMark = {
 const output = {
   sourcemap: true,
   sourcemapExcludeSources: true, // src/ is in the package
-  chunkFileNames: 'shared/[name].js',
+  // A chunk for each foreign library, so that ours stay ours.
+  manualChunks: (file) => packageOf(file)?.[1],
+  chunkFileNames: ({ moduleIds }) => (moduleIds.some(packageOf) ? 'libraries/[name].js' : 'shared/[name].js'),
   generatedCode: 'es2015',
+  hoistTransitiveImports: false,
 }
 
 export default {
