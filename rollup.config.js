@@ -29,13 +29,19 @@ function inputOf(names) {
   return Object.fromEntries(names.map((name) => [name, join(compiled, `${name}.js`)]))
 }
 
-/** Hands the compiler's source maps on, so that the bundle's maps end in src/. */
+/** The folder of the package that a foreign module belongs to; none for our own. */
+const packageOf = (file) => file.match(/^.*\/node_modules\/(?:@[^/]+\/)?([^/]+)/)
+
+/**
+ * Hands the compiler's source maps on, so that the bundle's maps end in src/.
+ * Foreign sources are not in the package: what comes from them has no map.
+ */
 const sourceMaps = {
   name: 'source-maps',
-  load: (file) =>
-    file.includes('node_modules')
-      ? undefined
-      : { code: readFileSync(file, 'utf8'), map: JSON.parse(readFileSync(`${file}.map`, 'utf8')) },
+  load: (file) => ({
+    code: readFileSync(file, 'utf8'),
+    map: packageOf(file) ? { mappings: '' } : JSON.parse(readFileSync(`${file}.map`, 'utf8')),
+  }),
 }
 
 /** The licences of the libraries that a door has inside, in the words of their authors. */
@@ -43,7 +49,7 @@ const licences = {
   name: 'licences',
   generateBundle(_, bundle) {
     const modules = Object.values(bundle).flatMap((chunk) => Object.keys(chunk.modules ?? {}))
-    const folders = modules.flatMap((file) => file.match(/^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/) ?? [])
+    const folders = modules.flatMap((file) => packageOf(file)?.[0] ?? [])
     const texts = [...new Set(folders)].sort().map((folder) => {
       const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
       const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry))
@@ -81,8 +87,11 @@ const commonJsMark = {
 const output = {
   sourcemap: true,
   sourcemapExcludeSources: true, // src/ is in the package
-  chunkFileNames: 'shared/[name].js',
+  // A chunk for each foreign library, so that ours stay ours.
+  manualChunks: (file) => packageOf(file)?.[1],
+  chunkFileNames: ({ moduleIds }) => (moduleIds.some(packageOf) ? 'libraries/[name].js' : 'shared/[name].js'),
   generatedCode: 'es2015',
+  hoistTransitiveImports: false,
 }
 
 const shared = {

@@ -50,11 +50,13 @@ export function readDiscovery({ status, body }: AppResponse): Discovery {
   if (status === 404) return { kind: 'none' }
   if (status !== 200) return failed(`the app answered with status ${status}`, status >= 500)
   if (body === '') return { kind: 'none' }
+  let list: unknown
   try {
-    return readList(JSON.parse(body))
+    list = JSON.parse(body)
   } catch (error) {
     return failed(`the app's answer is not JSON: ${error instanceof Error ? error.message : error}`, false)
   }
+  return readList(list)
 }
 
 function failed(reason: string, mayPass: boolean): Discovery {

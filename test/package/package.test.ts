@@ -12,6 +12,7 @@ import { root, Stranger } from './stranger.ts'
 const allowed: readonly RegExp[] = [
   /^(package\.json|README\.md|LICENSE)$/,
   /^dist\/(esm|cjs)\/([a-z-]+\/)*[a-z-]+(\.js|\.d\.ts)(\.map)?$/,
+  /^dist\/(esm|cjs)\/(libraries\/[a-z0-9-]+\.js(\.map)?|LICENSES\.txt)$/,
   /^dist\/cjs\/package\.json$/,
   /^src\/([a-z-]+\/)*[a-z-]+\.ts$/,
 ]
@@ -54,6 +55,8 @@ const files: readonly string[] = readdirSync(stranger.installed, { recursive: tr
       .slice(stranger.installed.length + 1)
       .replaceAll('\\', '/'),
   )
+
+const code: readonly string[] = files.filter((file) => /^dist\/.*\.js$/.test(file))
 
 describe('The tarball', () => {
   it('holds the build, the sources and the papers, nothing else', () => {
@@ -104,22 +107,46 @@ describe('The tarball', () => {
     )
   })
 
-  for (const format of ['esm', 'cjs']) {
-    it(`imports nothing of Node in the doors that browsers open (${format})`, () => {
-      const code = reachedFrom(['index', 'event/index', 'testing/index'].map((door) => `dist/${format}/${door}.js`))
-      assert.ok(code.size > 3)
-      assert.deepEqual(
-        [...code].filter((file) =>
-          /^\s*(import|export)\b.*['"][^.'"][^'"]*['"];?$|\b(import|require)\(['"][^.]/m.test(read(file)),
-        ),
-        [],
+  it('comes with the licences of the libraries in it', () => {
+    for (const library of code.filter((file) => file.includes('/libraries/'))) {
+      const [, format, name] = /^dist\/(.*)\/libraries\/(.*)\.js$/.exec(library) ?? []
+      assert.match(
+        read(`dist/${format}/LICENSES.txt`),
+        new RegExp(`^(@.*/)?${name} \\d.* \\(.+\\)\\n\\n.*copyright`, 'ims'),
       )
+    }
+  })
+
+  for (const door of ['index.js', 'event/index.js', 'testing/index.js']) {
+    it(`imports nothing of Node or of others in the door ${door}, which browsers open`, () => {
+      for (const format of ['dist/esm/', 'dist/cjs/']) {
+        const foreign = importsBehind(format + door).filter(
+          (name) => !name.startsWith('dist/') || name.includes('/libraries/'),
+        )
+        assert.deepEqual(foreign, [])
+      }
     })
   }
 
-  it('keeps private fields native', () => {
+  it('imports nothing in the other doors but Node', () => {
     assert.deepEqual(
-      files.filter((file) => /^dist\/.*\.js$/.test(file) && /\bWeakMap\b|__classPrivateField/.test(read(file))),
+      code.flatMap(importsOf).filter((name) => !name.startsWith('dist/') && !name.startsWith('node:')),
+      [],
+    )
+  })
+
+  it('declares nothing in the words of a library', () => {
+    const declarations = files.filter((file) => file.endsWith('.d.ts'))
+    assert.deepEqual(
+      declarations.flatMap(importsOf).filter((name) => !name.startsWith('dist/') && !name.startsWith('node:')),
+      [],
+    )
+  })
+
+  it('keeps private fields native', () => {
+    const ours = code.filter((file) => !file.includes('/libraries/'))
+    assert.deepEqual(
+      ours.filter((file) => /__classPrivateField/.test(read(file))),
       [],
     )
   })
@@ -181,6 +208,28 @@ function reachedFrom(starts: readonly string[]): ReadonlySet<string> {
 
 function read(file: string): string {
   return readFileSync(join(stranger.installed, file), 'utf8')
+}
+
+/** What a file imports: names of packages as they are, files as paths in the tarball. */
+function importsOf(file: string): string[] {
+  const specifiers = read(file).matchAll(
+    /^(?:import|export)\b(?:[^'"\n]*\bfrom)?\s*['"]([^'"\n]+)['"]|\b(?:import|require)\(['"]([^'"\n]+)['"]\)/gm,
+  )
+  return Array.from(specifiers, ([, imported, required]) => imported ?? required ?? '').map((name) =>
+    name.startsWith('.') ? posix.join(posix.dirname(file), name) : name,
+  )
+}
+
+/** What a file imports, and what that imports, and so on. */
+function importsBehind(file: string): string[] {
+  const seen = new Set<string>()
+  const visit = (name: string): void => {
+    if (seen.has(name)) return
+    seen.add(name)
+    if (files.includes(name)) for (const imported of importsOf(name)) visit(imported)
+  }
+  visit(file)
+  return [...seen]
 }
 
 function manifest(): Record<string, Record<string, unknown> | undefined> {
