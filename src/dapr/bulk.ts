@@ -55,7 +55,8 @@ export class Batcher {
   }
 
   #flush(): void {
-    this.#clock.clearTimer(this.#timer)
+    if (this.#timer !== undefined) this.#clock.clearTimer(this.#timer)
+    this.#timer = undefined
     const batch = this.#waiting
     this.#waiting = []
     void this.#send(batch)

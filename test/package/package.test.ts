@@ -196,15 +196,6 @@ function run(file: string, code: string): string {
 }
 
 /** Files, and those that they import, and so on. */
-function reachedFrom(starts: readonly string[]): ReadonlySet<string> {
-  const reached = new Set(starts)
-  for (const file of reached) {
-    for (const [, target = ''] of read(file).matchAll(/\b(?:from|import|require)\b\s*\(?\s*['"](\.[^'"]*)['"]/g)) {
-      reached.add(posix.join(posix.dirname(file), target))
-    }
-  }
-  return reached
-}
 
 function read(file: string): string {
   return readFileSync(join(stranger.installed, file), 'utf8')
