@@ -38,6 +38,10 @@ const facts: readonly (readonly [fact: string, line: RegExp])[] = [
     /label 2 accepted\n.*printed label 1\n.*label 3 accepted\n.*printed label 2\n.*label 4 accepted/,
   ],
   ['an iterator that misses nothing', /3 invoices wait[^]*files i-1[^]*files i-2/],
+  [
+    'a sidecar that hands to an app what came in over HTTP',
+    /curl +http:\/\/127\.0\.0\.1:\d+\/v1\.0\/publish\/pubsub\/orders\/placed [^]*website +POST \/placed com\.dapr\.event\.sent: o-9/,
+  ],
   ['that no real time passed', /open for 61 minutes\. This program took \d+\.\d seconds\.\n$/],
 ]
 

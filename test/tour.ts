@@ -8,6 +8,7 @@
 
 import { styleText } from 'node:util'
 import { Broker, type BrokerStats, type Message } from 'busbar'
+import { DaprSidecar } from 'busbar/dapr'
 import { ManualClock } from 'busbar/testing'
 
 interface Order {
@@ -137,6 +138,17 @@ async function iteration(): Promise<void> {
   }
 }
 
+async function sidecar(): Promise<void> {
+  chapter('A Dapr sidecar over the same broker: what curl publishes, an app is sent')
+  await using dapr = await DaprSidecar.start({ appId: 'shop', pubsubs: { pubsub: broker }, app: website })
+  const url = `${dapr.url}/v1.0/publish/pubsub/orders/placed`
+  show('curl', `${url} -d '{"id":"o-9","total":7}'`)
+  const headers = { 'content-type': 'application/json' }
+  const { status } = await fetch(url, { method: 'POST', headers, body: '{"id":"o-9","total":7}' })
+  show('sidecar', `${status}, accepted`)
+  await dapr.settled()
+}
+
 async function balance(): Promise<void> {
   chapter('Nothing is lost without a name: the closing balance')
   await broker.close()
@@ -156,6 +168,18 @@ async function balance(): Promise<void> {
 async function pack(name: string, order: Order, seconds: number): Promise<void> {
   await sleep(seconds * SECOND)
   show(name, `packed ${order.id}`)
+}
+
+/** An app as Dapr knows it; here it is a function, so it needs no port. */
+async function website(request: Request): Promise<Response> {
+  const { pathname } = new URL(request.url)
+  if (pathname === '/dapr/subscribe') {
+    return Response.json([{ pubsubname: 'pubsub', topic: 'orders/placed', route: '/placed' }])
+  }
+  if (pathname !== '/placed') return new Response(null, { status: 404 })
+  const { type, data } = (await request.json()) as { type: string; data: Order } // a CloudEvent
+  show('website', `POST /placed ${type}: ${data.id}`)
+  return Response.json({ status: 'SUCCESS' })
 }
 
 function charge({ data, deliveryCount }: Message<Order>): void {
@@ -193,7 +217,7 @@ function show(who: string, what: string): void {
 }
 
 console.log('Busbar: an hour in a small shop. Its clock is moved by hand, so nothing here waits for real.')
-for (const visit of [topics, groups, redelivery, timeToLive, backPressure, iteration, balance]) await visit()
+for (const visit of [topics, groups, redelivery, timeToLive, backPressure, iteration, sidecar, balance]) await visit()
 
 const open = `The shop was open for ${Math.round(clock.now() / MINUTE)} minutes.`
 console.log(`\n${open} This program took ${(performance.now() / SECOND).toFixed(1)} seconds.`)
