@@ -16,6 +16,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { Broker } from 'busbar'
 import * as cloudevents from 'busbar/cloudevents'
+import { DaprSidecar } from 'busbar/dapr'
 import { ManualClock } from 'busbar/testing'
 
 /** A fenced block. */
@@ -106,13 +107,13 @@ describe('The code in the README', () => {
 })
 
 describe('The tables in the README', () => {
-  const options = readFileSync(join(root, 'src/options.ts'), 'utf8')
-  for (const [section, name] of [
-    ['Broker', 'BrokerOptions'],
-    ['Publish options', 'PublishOptions'],
-    ['Subscribe options', 'SubscribeOptions'],
+  for (const [section, name, file] of [
+    ['Broker', 'BrokerOptions', 'options.ts'],
+    ['Publish options', 'PublishOptions', 'options.ts'],
+    ['Subscribe options', 'SubscribeOptions', 'options.ts'],
+    ['Dapr', 'DaprSidecarOptions', 'dapr/settings.ts'],
   ] as const) {
-    const declared = optionsOf(bodyOf(options, name))
+    const declared = optionsOf(bodyOf(readFileSync(join(root, 'src', file), 'utf8'), name))
     const rows = rowsOf(section).filter((cells) => cells.length === 3)
     const told = rows.flatMap(([names = '', value = '']) =>
       namesIn(names).map((option) => [option, plain(value)] as const),
@@ -149,6 +150,11 @@ describe('The tables in the README', () => {
     ['a message has', 'Message', [...message.matchAll(/^ {2}(?:readonly )?(\w+)[:(]/gm)].map(([, name]) => name)],
     ['a manual clock can do', 'ManualClock', methodsOf(new ManualClock())],
     ['busbar/cloudevents has', 'CloudEvents', Object.keys(cloudevents)],
+    [
+      'a sidecar can do',
+      'Dapr',
+      Object.getOwnPropertyNames(DaprSidecar.prototype).filter((name) => !hidden.includes(name)),
+    ],
   ] as const) {
     it(`leave out nothing that ${what}`, () => {
       assert.ok(names.length > 4)
@@ -303,7 +309,7 @@ function optionsOf(body: string): ReadonlyMap<string, string | undefined> {
   const declarations = body.matchAll(/\/\*\*((?:(?!\*\/)[^])*)\*\/\n {2}readonly (\w+)\??:/g)
   return new Map(
     [...declarations].map(([, docstring = '', name = '']) => {
-      const value = /[Dd]efault:? (.+?)\.?\s*$/.exec(docstring)?.[1]
+      const value = /[Dd]efault:? (.+?)\.?\s*$/.exec(docstring.replace(/\s*\n\s*\*\s*/g, ' '))?.[1]
       return [name, value === undefined ? undefined : plain(value)]
     }),
   )

@@ -81,7 +81,7 @@ export interface DaprSidecarOptions {
   readonly appMaxConcurrency?: number
   /** Port of the API; 0: any that is free; false: no server, only `fetch`. Default 0. */
   readonly httpPort?: number | false
-  /** Address to listen on. Default: this machine's loopback. Any other needs an `apiToken`. */
+  /** Address to listen on; any other than loopback needs an `apiToken`. Default: this machine's loopback. */
   readonly host?: string
   /** Bytes of a request's body; 0 or less: no limit. Default 4 MiB. */
   readonly maxBodySize?: number
