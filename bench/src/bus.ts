@@ -5,6 +5,8 @@ import type { Trial } from './bench.ts'
 import { Tally } from './handlers.ts'
 
 export interface Bus {
+  /** How it writes a filter or topic, when that is not how MQTT does. */
+  translate?(text: string): string
   /** Adds a handler, the `index`th one. */
   subscribe(filter: string, index: number): unknown
   /** Publishes `data` to each of the topics. What it returns settles when all handlers have been called. */
@@ -26,13 +28,16 @@ export async function trialOf(
 ): Promise<Trial> {
   const tally = new Tally()
   const bus = await make(tally)
+  const translate = (texts: readonly string[]): readonly string[] => texts.map((text) => bus.translate?.(text) ?? text)
   let index = 0
-  for (const filter of filters) for (let i = 0; i < count; i++) await bus.subscribe(filter, index++)
+  for (const filter of translate(filters)) for (let i = 0; i < count; i++) await bus.subscribe(filter, index++)
+  const translated = translate(topics)
   let turns: readonly string[] = []
   return {
     received: tally.read,
     prepare(operations) {
-      if (turns.length !== operations) turns = Array.from({ length: operations }, (_, i) => topics[i % topics.length]!)
+      if (turns.length === operations) return
+      turns = Array.from({ length: operations }, (_, i) => translated[i % topics.length]!)
     },
     run: () => bus.publish(turns),
   }

@@ -1,9 +1,9 @@
 /**
- * Busbar as it is built: the doors that users import, and the router that
- * publishing goes through, for those questions whose peers do nothing but match.
+ * Busbar as it is built: the doors that users import; and two of its rooms, for
+ * those questions whose peers do nothing but match, or nothing but wait.
  */
-export { Direct } from '../../build/src/delivery/direct.js'
-export { Hub } from '../../build/src/hub.js'
-export type { BrokerSettings } from '../../build/src/options.js'
+export type { MessageQueue } from '../../build/src/delivery/queue.js'
+export { Router } from '../../build/src/router.js'
+export { Deadlines, type Timed } from '../../build/src/time/deadlines.js'
 export { fromJSON, toJSON } from '../../dist/esm/event/index.js'
-export { Broker, type Message, type Subscription, SystemClock } from '../../dist/esm/index.js'
+export { Broker, type CloudEvent, type Message, type Subscription } from '../../dist/esm/index.js'

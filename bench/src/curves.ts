@@ -36,8 +36,7 @@ export function curveChart(note: string, curves: readonly Curve[]): string {
     parts.push(`<line class="axis" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${round(at)}" y2="${round(at)}"/>`)
     parts.push(text(LEFT - 8, at + 4, time(ns), 'note', 'end'))
   }
-  for (const size of x.ticks)
-    parts.push(text(x.place(size), HEIGHT - 10, count(size), 'note', 'middle'))
+  for (const size of x.ticks) parts.push(text(x.place(size), HEIGHT - 10, count(size), 'note', 'middle'))
   curves.forEach(({ label, points }, index) => {
     const path = points.map(({ size, ns }) => `${round(x.place(size))},${round(y.place(ns))}`).join(' ')
     const dash = DASHES[index % DASHES.length]

@@ -15,15 +15,16 @@ declare module 'postal' {
     }): unknown
     publish(envelope: Envelope): void
   }
-  export default postal
+  export = postal
 }
 
 declare module 'mqtt-emitter' {
-  export default class MQTTEmitter {
+  class MQTTEmitter {
     on(filter: string, listener: (data: never) => void): this
     removeListener(filter: string, listener: (data: never) => void): this
     emit(topic: string, data: unknown): boolean
   }
+  export = MQTTEmitter
 }
 
 declare module 'qlobber' {

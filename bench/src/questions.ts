@@ -6,4 +6,14 @@ import type { Question } from './question.ts'
 
 export const questions: Readonly<Record<string, () => Promise<{ readonly question: Question }>>> = {
   publish: () => import('./questions/publish.ts'),
+  topics: () => import('./questions/topics.ts'),
+  awaited: () => import('./questions/awaited.ts'),
+  queue: () => import('./questions/queue.ts'),
+  groups: () => import('./questions/groups.ts'),
+  iterate: () => import('./questions/iterate.ts'),
+  match: () => import('./questions/match.ts'),
+  timers: () => import('./questions/timers.ts'),
+  event: () => import('./questions/event.ts'),
+  start: () => import('./questions/start.ts'),
+  growth: () => import('./questions/growth.ts'),
 }

@@ -27,7 +27,12 @@ const isSmoke = values.quick || values.smoke
 const PROCESSES = 3
 const LIMIT_MS = 180_000
 /** A young generation of one size for all, so that what is measured does not depend on how it has grown. */
-const NODE_OPTIONS = ['--expose-gc', '--min-semi-space-size=16', '--max-semi-space-size=16']
+const NODE_OPTIONS = [
+  '--expose-gc',
+  '--min-semi-space-size=16',
+  '--max-semi-space-size=16',
+  '--max-old-space-size=4096',
+]
 
 const names = positionals.length > 0 ? positionals : Object.keys(questions)
 const unknown = names.filter((name) => !(name in questions))
