@@ -9,6 +9,7 @@ export const questions: Readonly<Record<string, () => Promise<{ readonly questio
   topics: () => import('./questions/topics.ts'),
   awaited: () => import('./questions/awaited.ts'),
   queue: () => import('./questions/queue.ts'),
+  servers: () => import('./questions/servers.ts'),
   groups: () => import('./questions/groups.ts'),
   iterate: () => import('./questions/iterate.ts'),
   match: () => import('./questions/match.ts'),

@@ -10,21 +10,21 @@ import { count } from '../format.ts'
 import type { Data } from '../handlers.ts'
 import { type Bar, faster, type Question, type Scenario } from '../question.ts'
 
-interface Job extends Data {
+export interface Job extends Data {
   /** Whether its first delivery is nacked. */
   readonly isUnlucky: boolean
 }
 
-const easy: Job = Object.freeze({ value: 1, isUnlucky: false })
+export const easy: Job = Object.freeze({ value: 1, isUnlucky: false })
 const hard: Job = Object.freeze({ value: 1, isUnlucky: true })
-const jobOf = (index: number): Job => (index % 100 === 0 ? hard : easy)
+export const jobOf = (index: number): Job => (index % 100 === 0 ? hard : easy)
 
-const CONCURRENCY = 64
+export const CONCURRENCY = 64
 
 /** What a worker says of a job: done, or to be done again. Peers queue `easy` then, which needs no count of deliveries. */
 type Outcome = 'nack' | undefined
 
-function work(job: Job, acks: Acks): Outcome {
+export function work(job: Job, acks: Acks): Outcome {
   if (job.isUnlucky) return 'nack'
   acks.add(job.value)
   return undefined
@@ -45,7 +45,7 @@ const sync: Readonly<Record<string, Pushable>> = {
   },
 }
 
-const async: Readonly<Record<string, Pushable>> = {
+export const async: Readonly<Record<string, Pushable>> = {
   Busbar: (acks) =>
     busbar((broker, options) =>
       broker.subscribe('jobs', async ({ data, redelivered }) => work(redelivered ? easy : data, acks), options),
