@@ -8,13 +8,18 @@ import { join } from 'node:path'
 
 const wanted = packagesIn('package-lock.json')
 const installed = packagesIn('node_modules/.package-lock.json')
-const missing = Object.keys(wanted).filter((path) => path !== '' && wanted[path].version !== installed[path]?.version)
+const missing = Object.keys(wanted).filter((path) => isMissing(wanted[path], installed[path]) && path !== '')
 
 if (missing.length > 0) {
   console.log(`Installing ${missing.length} packages to compare with`)
   const options = { cwd: import.meta.dirname, stdio: 'inherit', shell: process.platform === 'win32' }
   const { status } = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], options)
   process.exitCode = status ?? 1
+}
+
+/** What is optional may be there or not. */
+function isMissing(wanted, installed) {
+  return wanted.version !== installed?.version && (installed !== undefined || !wanted.optional)
 }
 
 /** What a lock file knows: packages by path. */
