@@ -20,7 +20,7 @@ const HEADLINES: readonly (readonly [name: string, row: string, title: string])[
   ['awaited', '1 handler', 'Publish to an async handler, and await it'],
   ['queue', 'async handler, depth 1 000', 'Queue, handle, ack; one in a hundred is redelivered'],
   ['iterate', 'bursts of 1 000', 'Async iteration'],
-  ['match', '100 000 filters, fresh topics', 'Match a topic with 100 000 filters'],
+  ['match', '100 000 filters, fresh topics', 'Match a topic never seen before with 100 000 filters'],
 ]
 /** So many peers stand beside Busbar there, the fastest ones. */
 const HEADLINE_PEERS = 4

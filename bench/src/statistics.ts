@@ -36,21 +36,30 @@ export function median(values: readonly number[]): number {
 export function figuresOf(processes: readonly (readonly Sample[])[]): readonly Figure[] {
   const first = processes[0] ?? []
   return first.map(({ row, contender }) => {
-    const own = processes.map((samples) => find(samples, row, contender))
-    const base = processes.map((samples) => find(samples, row, BUSBAR))
-    const rounds = own.flatMap((sample) => sample?.ns ?? [])
+    // Some rows are measured in fewer processes than others.
+    const found = processes.flatMap((samples): readonly Pair[] => {
+      const own = find(samples, row, contender)
+      return own === undefined ? [] : [{ own, base: find(samples, row, BUSBAR) }]
+    })
+    const rounds = found.flatMap(({ own }) => own.ns)
     return {
       row,
       contender,
-      ns: median(own.map(timeOf)),
+      ns: median(found.map(({ own }) => timeOf(own))),
       low: quantile(rounds, 0.25),
       high: quantile(rounds, 0.75),
-      bytes: known(median(own.map(bytesOf))),
+      bytes: known(median(found.map(({ own }) => bytesOf(own)))),
       // A ratio holds within one process; of these the median counts.
-      timeRatio: ratioOf(own.map(timeOf), base.map(timeOf)),
-      bytesRatio: ratioOf(own.map(bytesOf), base.map(bytesOf)),
+      timeRatio: known(median(found.map(({ own, base }) => timeOf(own) / timeOf(base)))),
+      bytesRatio: known(median(found.map(({ own, base }) => bytesOf(own) / bytesOf(base)))),
     }
   })
+}
+
+/** A contender and Busbar, in the same row and process. */
+interface Pair {
+  readonly own: Sample
+  readonly base: Sample | undefined
 }
 
 function find(samples: readonly Sample[], row: string, contender: string): Sample | undefined {
@@ -63,10 +72,6 @@ function timeOf(sample: Sample | undefined): number {
 
 function bytesOf(sample: Sample | undefined): number {
   return sample?.bytes ?? Number.NaN
-}
-
-function ratioOf(own: readonly number[], base: readonly number[]): number | undefined {
-  return known(median(own.map((value, index) => value / (base[index] ?? Number.NaN))))
 }
 
 function known(value: number): number | undefined {

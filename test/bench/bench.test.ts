@@ -114,6 +114,13 @@ describe('figuresOf', () => {
     )
   })
 
+  it('takes what there is when only some processes have measured a row', () => {
+    const once = { row: 'once', contender: 'Busbar', ns: [7], bytes: 3 }
+    const figures = figuresOf([[...samples(10, 20), once], samples(10, 20), samples(10, 20)])
+    const figure = figures.find(({ row }) => row === 'once')
+    assert.deepEqual([figure?.ns, figure?.bytes, figure?.timeRatio], [7, 3, 1])
+  })
+
   it('has no ratio where Busbar has no part', () => {
     const [figure] = figuresOf([[{ row: 'row', contender: 'peer', ns: [1, 2, 3] }]])
     assert.deepEqual(figure, {

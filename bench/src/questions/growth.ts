@@ -57,8 +57,8 @@ export const question: Question = {
   about:
     'One operation is one delivery to a synchronous handler. "subscriptions" publishes to so many handlers (qos 0) of ' +
     'one topic, "queue depth" queues so many messages (qos 1) before the first is handled, "topics" publishes to so ' +
-    'many topics in turn, each with a handler (qos 0). All of it has to come from memory: what a million deliveries ' +
-    'touch in turn fits into no cache.',
+    'many topics in turn, each with a handler (qos 0). What a million deliveries touch in turn fits into no cache of a ' +
+    'processor, which is a part of what the curves show.',
   isCurve: true,
   scenarios: Object.entries(curves).flatMap(([curve, trial]) =>
     SIZES.map((size) => ({

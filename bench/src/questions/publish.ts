@@ -121,8 +121,8 @@ export const question: Question = {
   title: 'Publish to synchronous handlers',
   about:
     'One operation publishes one event, and all handlers have been called. The handlers of each contender are as many ' +
-    'functions, and add the same number to a tally. Busbar does more: it checks the topic, makes an event with an id ' +
-    'and a time, counts, and a handler that throws stops neither the others nor the publisher. emittery is ' +
+    'functions, and add the same number to a tally. Busbar does more: it makes an event with an id and a time, counts ' +
+    'how deliveries end, and a handler that throws stops neither the others nor the publisher. emittery is ' +
     'asynchronous by nature, and each event is awaited.',
   scenarios: [
     scenario('1 handler', 1, TOPICS.slice(0, 1)),

@@ -116,7 +116,7 @@ export const question: Question = {
   about:
     'As before, beside peers that know wildcards; EventEmitter, which does not, stands there for scale. 10 000 topics ' +
     'in turn come as the same strings each time. The last row publishes to 8 topics that one filter with a wildcard ' +
-    'matches and 100 others do not. mqemitter and aedes match without a cache; all others remember topics, too.',
+    'matches and 100 others do not.',
   scenarios: settings.map(scenario),
   bars: settings.map(({ row }) => ({
     kind: 'less',
