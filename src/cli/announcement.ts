@@ -31,6 +31,11 @@ export function announceStart(settings: Settings, { version, url, components }: 
   ]
 }
 
+/** Where Momento's clients are served. */
+export function announceMomento(port: number, caches: readonly string[]): string {
+  return `Momento Topics at 127.0.0.1:${port}, with the caches ${caches.map((name) => JSON.stringify(name)).join(', ')}`
+}
+
 /** A line for each subscription. */
 export function announceSubscriptions(subscriptions: readonly SubscriptionSpec[]): readonly LogEntry[] {
   if (subscriptions.length === 0) return [info('The app has no subscriptions')]

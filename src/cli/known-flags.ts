@@ -48,6 +48,11 @@ const served: readonly Omit<ServedFlag, 'fate'>[] = [
     help: 'where to listen, 0: any; default 3500, or $DAPR_HTTP_PORT',
   },
   { name: 'dapr-listen-addresses', value: 'HOST', help: 'address to listen on; default loopback only' },
+  {
+    name: 'momento-port',
+    value: 'PORT',
+    help: 'serve Momento Topics there, 0: any; components are caches',
+  },
   { name: 'pubsub', value: 'NAME', help: 'an in-memory pub/sub component of this name; repeatable' },
   { name: 'resources-path', value: 'PATH', help: 'directory of components, subscriptions, policies; repeatable' },
   { name: 'components-path', short: 'd', value: 'PATH', help: 'the same under its old name' },

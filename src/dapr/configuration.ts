@@ -4,6 +4,7 @@
  *
  * Layer 22.
  */
+import type { AnyBroker } from '../broker.ts'
 import { refuseOption } from '../checks.ts'
 import { quote } from '../errors.ts'
 import { readNamedComponent } from './components.ts'
@@ -11,7 +12,7 @@ import { Fields } from './fields.ts'
 import type { Log } from './log.ts'
 import { type Policy, policyFor } from './resiliency.ts'
 import { collectResources, parseResources, type Resources } from './resources.ts'
-import { type AnyBroker, type DaprSidecarOptions, isBroker, isResourceFile } from './settings.ts'
+import { type DaprSidecarOptions, isBroker, isResourceFile } from './settings.ts'
 import type { ComponentSpec, SubscriptionSpec } from './wire.ts'
 
 /** What a sidecar serves. */

@@ -1,6 +1,7 @@
 /**
  * The door `busbar/dapr`: Dapr's pub/sub API in this process.
  */
+export type { AnyBroker } from '../broker.ts'
 export type { BatchLimits } from './bulk.ts'
 export type { Environment } from './components.ts'
 export type { InitEndpoint } from './discovery.ts'
@@ -14,7 +15,7 @@ export type {
   Status,
 } from './handler-sink.ts'
 export type { Log, LogEntry, LogLevel } from './log.ts'
-export type { AnyBroker, AppFunction, ComponentOptions, DaprSidecarOptions, ResourceFile } from './settings.ts'
+export type { AppFunction, ComponentOptions, DaprSidecarOptions, ResourceFile } from './settings.ts'
 export type { SidecarCloseOptions, SidecarStats } from './sidecar.ts'
 export { DaprSidecar } from './sidecar.ts'
 export type { ComponentSpec, Metadata, Rule, SubscriptionSpec } from './wire.ts'

@@ -3,7 +3,7 @@
  *
  * Layer 21.
  */
-import type { CloseOptions } from '../broker.ts'
+import type { AnyBroker } from '../broker.ts'
 import {
   COUNT,
   checkEach,
@@ -17,21 +17,10 @@ import {
   refuseOption,
   TEXT,
 } from '../checks.ts'
-import type { BrokerStats, CloseReport } from '../stats.ts'
 import type { Clock } from '../time/clock.ts'
 import type { Environment } from './components.ts'
 import type { InitEndpoint } from './discovery.ts'
 import type { Log } from './log.ts'
-
-/** A `Broker` of any topics and any dialect. */
-export interface AnyBroker {
-  readonly clock: Clock
-  publish(...args: never): Promise<void>
-  subscribe(...args: never): unknown
-  settled(): Promise<void>
-  stats(): BrokerStats
-  close(options?: CloseOptions): Promise<CloseReport>
-}
 
 /** The app without a socket: any web-standard handler, as Hono, Bun or Deno have them. */
 export type AppFunction = (request: Request) => Response | Promise<Response>
@@ -91,6 +80,8 @@ export interface DaprSidecarOptions {
   readonly disableInitEndpoints?: readonly InitEndpoint[]
   /** Time for one delivery where no Resiliency policy says otherwise, in ms, above 0. Default 30 000. */
   readonly deliveryTimeoutMs?: number
+  /** What the brokers that the sidecar makes keep of each topic, see `BrokerOptions`. Default: none. */
+  readonly history?: { readonly size: number }
   /** Clock of the brokers that the sidecar makes. Default: the platform's. */
   readonly clock?: Clock
   /** Told of what a user may want to know. Default: nobody. */
@@ -115,6 +106,7 @@ const OPTIONS: Rules = {
   maxBodySize: ['a number of bytes', (value) => typeof value === 'number' && !Number.isNaN(value)],
   namespace: TEXT,
   disableInitEndpoints: ["a list of 'config' and 'subscribe'", isInitEndpoints],
+  history: OBJECT,
   deliveryTimeoutMs: ['a duration in ms above 0', (value) => DURATION[1](value) && Number(value) > 0],
   clock: objectWith('now', 'wallTime', 'setTimer', 'clearTimer', 'nextTurn'),
   log: FUNCTION,

@@ -114,6 +114,7 @@ export class DaprSidecar implements AsyncDisposable {
       ...configuration,
       identity: { appId, namespace, newId },
       clock: options.clock,
+      history: options.history,
       log: this.#log,
     })
     this.#channel = channelOf(options)
