@@ -15,6 +15,8 @@ export interface ApiRequest {
   /** The first value of a header, by its name in lower case. */
   header(name: string): string | undefined
   readonly body: Uint8Array
+  /** The body was over the limit: it was not kept, `body` is empty. What that answers depends on the route. */
+  readonly isTooLarge?: boolean
 }
 
 /** What the sidecar answers. Names of headers are in lower case. */
@@ -32,14 +34,18 @@ export interface AppRequest {
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string | Uint8Array
+  /** Bytes of the answer's body that are read; default 64 KiB for POST, 1 MiB for GET. */
+  readonly maxResponseSize?: number
   /** Ends the call: it rejects with the signal's reason. */
   readonly signal?: AbortSignal
 }
 
-/** What the app answered: the status, and as much of the body as is read (at most 64 KiB, discovery 1 MiB). */
+/** What the app answered: the status, and as much of the body as is read. */
 export interface AppResponse {
   readonly status: number
   readonly body: string
+  /** The body goes on beyond what is read: it must not be taken for the whole answer. */
+  readonly isCut?: boolean
 }
 
 /** The way to the app. */
