@@ -1,0 +1,262 @@
+/**
+ * One request over `node:http` and its answer: reads the body within limits,
+ * has it handled, writes what came of it. An answer that is known before the
+ * request is here whole goes out at once, and what still comes is let go.
+ *
+ * Layer 19.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { handled, isThenable } from '../promises.ts'
+import { Bytes } from './bytes.ts'
+import { type GuardSettings, guardRequest, originForm, type RequestHead, refusal } from './guard.ts'
+import type { ApiRequest, ApiResponse } from './wire.ts'
+
+/** What the exchanges of a server share. */
+export interface ExchangeHost {
+  readonly guard: GuardSettings
+  /** Bytes; `Infinity` for no limit. */
+  readonly maxBodySize: number
+  /** No further request is wanted on the connections that there are. */
+  readonly isClosing: boolean
+  handle(request: ApiRequest): ApiResponse | Promise<ApiResponse>
+  onError(error: unknown): void
+  /** Asks to keep so many more bytes. */
+  hold(size: number): boolean
+  release(size: number): void
+  /** Told once the answer is out, or the client gone. */
+  onOver(exchange: Exchange): void
+}
+
+/**
+ * Bytes that a client may go on sending after its answer. Closing at once would
+ * make its system throw the answer away before the client has read it.
+ */
+const MAX_IGNORED = 256 * 1024
+
+const NONE = new Uint8Array(0)
+
+export interface ExchangeParts {
+  readonly host: ExchangeHost
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  /** Whether the client waits for a word before it sends its body (RFC 9110, 100-continue). */
+  readonly isAsking: boolean
+}
+
+export class Exchange implements RequestHead {
+  readonly #host: ExchangeHost
+  readonly #request: IncomingMessage
+  readonly #response: ServerResponse
+  /** Whether the client still waits for a word before it sends its body. */
+  #isAsking: boolean
+  /** What has come in; undefined when it is not kept, or not any more. */
+  #body: Bytes | undefined
+  /** Bytes held of what all exchanges may hold. */
+  #heldSize = 0
+  /** Bytes that came in and were let go. */
+  #ignoredSize = 0
+
+  constructor({ host, request, response, isAsking }: ExchangeParts) {
+    this.#host = host
+    this.#request = request
+    this.#response = response
+    this.#isAsking = isAsking
+  }
+
+  get method(): string {
+    return this.#request.method ?? ''
+  }
+
+  get target(): string {
+    return this.#request.url ?? ''
+  }
+
+  get httpMajor(): number {
+    return this.#request.httpVersionMajor
+  }
+
+  get headerCount(): number {
+    return this.#request.rawHeaders.length / 2
+  }
+
+  get socket(): Socket {
+    return this.#request.socket
+  }
+
+  /** Whether the request is here whole. */
+  get isReceived(): boolean {
+    return this.#request.complete
+  }
+
+  get isAnswered(): boolean {
+    return this.#response.headersSent
+  }
+
+  header(name: string): string | undefined {
+    // Node keeps the first of several hosts only; all the others it joins, in an object that it has made anyway.
+    if (name === 'host') return allOf(this.#request.rawHeaders, name)
+    const value = this.#request.headers[name]
+    return typeof value === 'object' ? value.join(', ') : value
+  }
+
+  /** Calls back once the answer is out, or the client gone. */
+  onClose(callback: () => void): void {
+    this.#response.on('close', callback)
+  }
+
+  begin(): void {
+    this.#response.on('close', () => this.#end())
+    this.#request.on('data', (chunk: Uint8Array) => this.#onData(chunk))
+    this.#request.on('end', () => this.#onEnd())
+    const refused = guardRequest(this, this.#host.guard)
+    if (refused !== undefined) this.#answer(refused)
+    else if (Number(this.header('content-length') ?? 0) > this.#host.maxBodySize) this.#handle(NONE, true)
+    else {
+      this.#body = new Bytes(this.#host.maxBodySize)
+      if (this.#isAsking) this.#response.writeContinue()
+      this.#isAsking = false
+    }
+  }
+
+  #onData(chunk: Uint8Array): void {
+    if (this.#body === undefined) this.#ignore(chunk)
+    else if (!this.#host.hold(chunk.length)) {
+      this.#letGo()
+      this.#answer(BUSY)
+    } else {
+      this.#heldSize += chunk.length
+      if (this.#body.add(chunk)) return
+      this.#letGo()
+      this.#handle(NONE, true)
+    }
+  }
+
+  #ignore(chunk: Uint8Array): void {
+    this.#ignoredSize += chunk.length
+    if (this.#ignoredSize > MAX_IGNORED && this.isAnswered) this.#response.end()
+  }
+
+  #onEnd(): void {
+    const body = this.#body?.all
+    if (body === undefined) {
+      if (this.isAnswered) this.#response.end()
+      return
+    }
+    this.#body = undefined
+    this.#handle(body, false)
+  }
+
+  #handle(body: Uint8Array, isTooLarge: boolean): void {
+    const { method, target } = this
+    try {
+      const request = new ReceivedRequest({ method, target, body, isTooLarge, rawHeaders: this.#request.rawHeaders })
+      const answer = this.#host.handle(request)
+      if (isThenable(answer)) void handled(answer.then(this.#answer, this.#fail))
+      else this.#answer(answer)
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  readonly #answer = (answer: ApiResponse): void => {
+    try {
+      this.#write(answer)
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  readonly #fail = (error: unknown): void => {
+    if (!this.#response.destroyed && !this.isAnswered) {
+      for (const name of this.#response.getHeaderNames()) this.#response.removeHeader(name)
+      this.#write(INTERNAL)
+    }
+    this.#host.onError(error)
+  }
+
+  #write({ status, headers, body }: ApiResponse): void {
+    const response = this.#response
+    response.statusCode = status
+    for (const name of Object.keys(headers)) response.setHeader(name, headers[name] ?? '')
+    if (this.#host.isClosing) response.shouldKeepAlive = false
+    if (this.isReceived) response.end(body)
+    else this.#writeEarly(body)
+  }
+
+  /** The answer goes out whole; its end, which closes the connection, waits until the client has had its say. */
+  #writeEarly(body: string | Uint8Array): void {
+    const response = this.#response
+    response.shouldKeepAlive = false
+    if (body.length === 0) response.flushHeaders()
+    else response.setHeader('content-length', Buffer.byteLength(body)).write(body)
+    // A client that has asked may well send nothing more: it was answered otherwise.
+    if (this.#isAsking || this.#ignoredSize > MAX_IGNORED) response.end()
+  }
+
+  #letGo(): void {
+    this.#body = undefined
+    this.#host.release(this.#heldSize)
+    this.#heldSize = 0
+  }
+
+  #end(): void {
+    this.#letGo()
+    this.#host.onOver(this)
+  }
+}
+
+const BUSY: ApiResponse = busy()
+const INTERNAL: ApiResponse = refusal(500, 'ERR_INTERNAL', 'Something went wrong in the sidecar')
+
+function busy(): ApiResponse {
+  const answer = refusal(503, 'ERR_BUSY', 'There is no room for more requests at the moment')
+  return { ...answer, headers: { ...answer.headers, 'retry-after': '1' } }
+}
+
+interface ReceivedParts {
+  readonly method: string
+  readonly target: string
+  readonly body: Uint8Array
+  readonly isTooLarge: boolean
+  /** Names and values by turns, as they came. */
+  readonly rawHeaders: readonly string[]
+}
+
+class ReceivedRequest implements ApiRequest {
+  readonly method: string
+  readonly target: string
+  readonly body: Uint8Array
+  readonly isTooLarge: boolean
+  readonly rawHeaders: readonly string[]
+
+  constructor({ method, target, body, isTooLarge, rawHeaders }: ReceivedParts) {
+    this.method = method
+    this.target = originForm(target)
+    this.body = body
+    this.isTooLarge = isTooLarge
+    this.rawHeaders = rawHeaders
+  }
+
+  header(name: string): string | undefined {
+    const index = indexOf(this.rawHeaders, name, 0)
+    return index === -1 ? undefined : this.rawHeaders[index + 1]
+  }
+}
+
+/** Where a name stands, at `from` or after; -1 for nowhere. */
+function indexOf(rawHeaders: readonly string[], name: string, from: number): number {
+  for (let i = from; i < rawHeaders.length; i += 2) {
+    const other = rawHeaders[i] ?? ''
+    if (other.length === name.length && (other === name || other.toLowerCase() === name)) return i
+  }
+  return -1
+}
+
+function allOf(rawHeaders: readonly string[], name: string): string | undefined {
+  let index = indexOf(rawHeaders, name, 0)
+  if (index === -1) return undefined
+  let all = rawHeaders[index + 1] ?? ''
+  while ((index = indexOf(rawHeaders, name, index + 2)) !== -1) all += `, ${rawHeaders[index + 1]}`
+  return all
+}
