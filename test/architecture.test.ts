@@ -65,6 +65,7 @@ const layers: readonly (readonly string[])[] = [
     'dapr/envelope.ts',
     'dapr/exchange.ts',
     'dapr/fetch.ts',
+    'dapr/pubsubs.ts',
     'dapr/retry.ts',
     'dapr/routes.ts',
     'dapr/sink.ts',
@@ -80,7 +81,7 @@ const layers: readonly (readonly string[])[] = [
     'dapr/server.ts',
   ],
   ['dapr/api.ts', 'dapr/resources.ts', 'dapr/settings.ts', 'dapr/subscriber.ts'],
-  ['dapr/configuration.ts', 'dapr/pubsubs.ts', 'dapr/subscribers.ts'],
+  ['dapr/configuration.ts', 'dapr/subscribers.ts'],
   ['dapr/api-metadata.ts'],
   ['dapr/sidecar.ts'],
   // Momento: words and the wire; caches; clients; the server.

@@ -128,7 +128,10 @@ export class AppSink implements Sink {
       const headers = headersOf(pubsubname, BATCH_TYPE, NO_WIRE)
       const body = this.#batchText(entries)
       const signal = AbortSignal.any(entries.map(({ message }) => message.signal))
-      return bulkVerdictsOf(await channel.call({ method: 'POST', path, headers, body, signal }), ids)
+      return bulkVerdictsOf(
+        await channel.call({ method: 'POST', path, headers, body, signal, maxResponseSize: MAX_ANSWER_SIZE }),
+        ids,
+      )
     } catch (error) {
       return new Map(ids.map((id) => [id, failure(error)]))
     }
@@ -149,6 +152,9 @@ export class AppSink implements Sink {
     return `{"entries":[${texts.join(',')}],${JSON.stringify(rest).slice(1)}`
   }
 }
+
+/** Of the answer to a batch, in bytes: a status for each of thousands of entries. */
+const MAX_ANSWER_SIZE = 4 * 1024 * 1024
 
 const BATCH_EVENT_TYPE = 'com.dapr.event.sent.bulk'
 
