@@ -52,8 +52,7 @@ function warnOfIgnored(flags: readonly string[]): readonly LogEntry[] {
 }
 
 function describeComponent({ name, type }: ComponentSpec): string {
-  const isOurs = type === 'pubsub.in-memory'
-  return `Pub/sub ${JSON.stringify(name)} is ${isOurs ? 'in memory' : `${type}, emulated in memory`}`
+  return `Pub/sub ${JSON.stringify(name)} is ${type}`
 }
 
 function exampleOf(url: string, name: string): string {

@@ -33,7 +33,7 @@ export function openPubsubs(parts: PubsubsParts): ReadonlyMap<string, Pubsub> {
     const resolved = resolveComponent(spec, identity)
     const given = brokers.get(spec.name)
     if (given === undefined && resolved.isEmulated) {
-      log({ level: 'info', message: 'A component is served from memory', pubsubname: spec.name, type: spec.type })
+      log({ level: 'info', message: 'A component is emulated in memory', pubsubname: spec.name, type: spec.type })
     }
     return new Pubsub({
       spec,

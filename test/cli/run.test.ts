@@ -196,8 +196,8 @@ describe('runCommand', () => {
     assert.deepEqual(stage.log.slice(0, 6), [
       'warn Without effect, for what they set is not served: --metrics-port, --enable-metrics',
       'info Busbar 1.2.3 is the sidecar of "shop" at http://127.0.0.1:3599',
-      'info Pub/sub "orderpubsub" is pubsub.redis, emulated in memory',
-      'info Pub/sub "my pubsub" is in memory',
+      'info Pub/sub "orderpubsub" is pubsub.redis',
+      'info Pub/sub "my pubsub" is pubsub.in-memory',
       'info The app is at http://127.0.0.1:3000',
       `info Publish with: curl http://127.0.0.1:3599/v1.0/publish/orderpubsub/orders -H 'content-type: application/json' -d '{"orderId":1}'`,
     ])
