@@ -63,16 +63,13 @@ export class Dispatcher {
     this.#schedule()
   }
 
-  /** As `fanOut`, for data that is shared: a lone handler gets the envelope. Small, so that the engine can inline it. */
+  /** As `fanOut`, for data that is shared: handlers get the event itself. Small, so that the engine can inline it. */
   dispatch(event: Envelope, targets: readonly Direct[]): void {
-    const only = targets[0]
-    if (this.#mustLine || only === undefined || targets.length > 1) {
-      this.fanOut(event, targets)
-      return
-    }
+    if (this.#mustLine) return this.#line(event, targets)
     this.#mustLine = true
-    event.recipient = only
-    only.receive(event)
+    const only = targets[0]
+    if (targets.length === 1 && only?.isPlain) only.call(event)
+    else share(event, targets)
     if (this.#lined.length > 0) this.#serveLine()
     else this.#mustLine = false
   }
@@ -159,4 +156,19 @@ export class Dispatcher {
     }
     this.#ready.push(queue)
   }
+}
+
+/**
+ * One message for as many handlers as possible, each its recipient in turn.
+ * It stays with a handler that has not done with it when it returns; those with
+ * wildcards need one of their own, which remembers what these stood for.
+ */
+function share(event: Envelope, targets: readonly Direct[]): void {
+  let isTaken = false
+  for (let i = 0; i < targets.length; i++) {
+    const target = targets[i] as Direct // within the length
+    if (!isTaken && target.mayShare) isTaken = target.call(event)
+    else target.receive(new Delivery(event, target))
+  }
+  if (!isTaken) event.recipient = undefined
 }

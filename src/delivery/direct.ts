@@ -18,6 +18,8 @@ import type { Handler, Message } from './message.ts'
 import type { Facts } from './rules.ts'
 import type { Workload } from './workload.ts'
 
+const resolved: Promise<void> = Promise.resolve()
+
 /** What a `Direct` asks of the broker. */
 export interface DirectHost {
   readonly workload: Workload
@@ -36,6 +38,8 @@ export interface DirectParts {
   readonly handler: Handler
   readonly where: ((event: Message['event']) => boolean) | undefined
   readonly params: (topic: string) => readonly string[]
+  /** Whether the filter has no wildcards, so that there are no `params`. */
+  readonly isLiteral: boolean
   /** Its number in the broker. */
   readonly order: number
 }
@@ -45,6 +49,7 @@ export class Direct implements Intake, Recipient, Scheduled {
   readonly group: undefined
   readonly where: DirectParts['where']
   readonly params: DirectParts['params']
+  readonly #isLiteral: boolean
   /** Nobody waits for room here. */
   readonly hasLine = false
   readonly order: number
@@ -60,8 +65,10 @@ export class Direct implements Intake, Recipient, Scheduled {
   /** Calls of the handler, and how many of them are over: all that is counted when nothing special happens. */
   #called = 0
   #returned = 0
-  /** Whether receiving is nothing but calling the handler. */
-  #isPlain = false
+  /** Whether receiving is nothing but calling the handler, so that `call` will do. */
+  isPlain = false
+  /** Whether it is plain, and its message could be anybody's. */
+  mayShare = false
   /** What else there is to count; `acked` is what `#returned` has to be corrected by. */
   readonly #special: Counts = zeroCounts()
   /** Events that wait for their time. */
@@ -70,10 +77,11 @@ export class Direct implements Intake, Recipient, Scheduled {
   #isAbandoned = false
   #controller: AbortController | undefined
 
-  constructor({ filter, handler, where, params, order }: DirectParts, host: DirectHost) {
+  constructor({ filter, handler, where, params, isLiteral, order }: DirectParts, host: DirectHost) {
     this.filter = filter
     this.where = where
     this.params = params
+    this.#isLiteral = isLiteral
     this.order = order
     this.#handler = handler
     this.#host = host
@@ -97,16 +105,34 @@ export class Direct implements Intake, Recipient, Scheduled {
     return this.#delayed.next
   }
 
-  /** Calls the handler with an event that is being published. */
-  receive(message: Message): void {
-    if (!this.#isPlain) return this.#receive(message)
+  /**
+   * Receives an event that is its own message, while that is plain: what most
+   * publishing comes to, so nothing is done here that can be done elsewhere.
+   *
+   * @returns whether the handler has not done with the message when it returns
+   */
+  call(event: Envelope): boolean {
     this.#called++
+    event.recipient = this
     const handler = this.#handler // called without `this`
     try {
-      const result = handler(message)
-      if (result !== undefined) return this.#settle(message, result)
+      const result = handler(event)
+      if (result !== undefined) return this.#settle(event, result)
       this.#returned++
-      if (this.watchers !== undefined) this.#tellWatchers()
+    } catch (error) {
+      this.#finish(event, true, error)
+    }
+    return false
+  }
+
+  /** Calls the handler with a message of its own. */
+  receive(message: Message): void {
+    if (this.isOver || this.#isPaused) return this.refuse(message, this.isOver ? 'cancelled' : 'overflowed')
+    this.#called++
+    this.#host.tell('delivered', this, message, { deliveryCount: 1 })
+    const handler = this.#handler // called without `this`
+    try {
+      this.#settle(message, handler(message))
     } catch (error) {
       this.#finish(message, true, error)
     }
@@ -182,6 +208,8 @@ export class Direct implements Intake, Recipient, Scheduled {
     this.watchers = new Set([look])
     this.#review()
     look()
+    // A `call` that this is asked for in tells nobody when it is over.
+    void resolved.then(look)
   }
 
   end(reason: BusbarError, abandons: boolean): void {
@@ -214,22 +242,12 @@ export class Direct implements Intake, Recipient, Scheduled {
     this.#host.workload.busy -= running
   }
 
-  /** `receive`, when there is more to it. */
-  #receive(message: Message): void {
-    if (this.isOver || this.#isPaused) return this.refuse(message, this.isOver ? 'cancelled' : 'overflowed')
-    this.#called++
-    this.#host.tell('delivered', this, message, { deliveryCount: 1 })
-    const handler = this.#handler // called without `this`
-    try {
-      this.#settle(message, handler(message))
-    } catch (error) {
-      this.#finish(message, true, error)
-    }
-  }
-
-  #settle(message: Message, result: unknown): void {
-    if (isThenable(result)) this.#await(message, result)
+  /** @returns whether the handler is still running */
+  #settle(message: Message, result: unknown): boolean {
+    const isRunning = isThenable(result)
+    if (isRunning) this.#await(message, result)
     else this.#finish(message, false, undefined)
+    return isRunning
   }
 
   #tellWatchers(): void {
@@ -237,7 +255,8 @@ export class Direct implements Intake, Recipient, Scheduled {
   }
 
   #review(): void {
-    this.#isPlain = !this.isOver && !this.#isPaused && !this.#host.observed && this.watchers === undefined
+    this.isPlain = !this.isOver && !this.#isPaused && !this.#host.observed && this.watchers === undefined
+    this.mayShare = this.isPlain && this.#isLiteral
   }
 
   /** A delayed event goes on; it is counted anew. */

@@ -3,8 +3,9 @@
  * much as delivering it, so the attributes are kept as they came and put
  * together when somebody reads them.
  *
- * An envelope is also the message of a lone `qos: 0` handler: nothing can be
- * settled there, so publishing allocates nothing else.
+ * An envelope is also the message of `qos: 0` handlers: nothing can be settled
+ * there, so publishing allocates nothing else. Handlers that are called one
+ * after the other share it.
  *
  * Layer 5.
  */
@@ -77,7 +78,7 @@ export class Envelope implements Message {
   serial: number
   /** When it was accepted, and by whom. */
   stamp: Stamp
-  /** Set when the envelope is a message. */
+  /** Whose message the envelope is now, if it is one; undefined again once all have returned who shared it. */
   recipient: Recipient | undefined
   #event: CloudEvent | undefined
 
@@ -178,6 +179,14 @@ export class Envelope implements Message {
   }
 
   get #to(): Recipient {
-    return this.recipient as Recipient // who reads it as a message is one
+    return this.recipient ?? nobody
   }
+}
+
+/** For handlers that read a message after they have returned: there is nothing left to abort then. */
+const nobody: Recipient = {
+  params: () => [],
+  get signal() {
+    return new AbortController().signal
+  },
 }
