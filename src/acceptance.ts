@@ -5,8 +5,8 @@
  * Layer 15.
  */
 import { refuseOption } from './checks.ts'
+import type { Delivery } from './delivery/delivery.ts'
 import type { Direct } from './delivery/direct.ts'
-import type { Entry } from './delivery/entry.ts'
 import type { MessageQueue } from './delivery/queue.ts'
 import type { GivenUp } from './delivery/rules.ts'
 import { BusbarError, quote } from './errors.ts'
@@ -64,29 +64,24 @@ export class Acceptance {
   #publish(topic: string, data: unknown, options: PublishOptions | undefined, route: Route): Promise<void> {
     const checked = options === undefined ? undefined : checkPublish(options)
     const extras = checked === undefined ? this.#hub.history && extrasOf({}, {}) : this.#readExtras(checked)
-    const event = new Envelope(
-      topic,
-      this.#store === undefined ? data : this.#store(data),
-      extras,
-      ++this.#serial,
-      this.#now(),
-    )
+    const stored = this.#store === undefined ? data : this.#store(data)
+    const event = new Envelope(topic, stored, extras, ++this.#serial, this.#now())
     const full = this.#enter(event, route)
     return full === undefined ? resolved : this.#wait(event, full, checked?.signal)
   }
 
-  /** The message of `entry` goes to the dead letter topic of its queue; that never waits. */
-  readonly deadLetter = (queue: MessageQueue, entry: Entry, reason: GivenUp, error: unknown): void => {
+  /** A message goes to the dead letter topic of its queue; that never waits. */
+  readonly deadLetter = (queue: MessageQueue, delivery: Delivery, reason: GivenUp, error: unknown): void => {
     const topic = queue.rules.deadLetterTopic
     if (topic === undefined) return
-    const extras = deadLetterOf(entry.event, {
+    const extras = deadLetterOf(delivery.envelope, {
       reason,
       filter: queue.filter,
       group: queue.group,
-      deliveries: entry.deliveryCount,
+      deliveries: delivery.deliveryCount,
       error,
     })
-    const event = new Envelope(topic, entry.event.data, extras, ++this.#serial, this.#now())
+    const event = new Envelope(topic, delivery.envelope.data, extras, ++this.#serial, this.#now())
     const route = this.#hub.router.find(topic)
     this.#commit(event, route, this.#wanted(route.queues, route, event), true)
   }
@@ -102,13 +97,7 @@ export class Acceptance {
     const queues = this.#wanted(route.queues, route, event)
     let full: MessageQueue | undefined
     for (const queue of queues) {
-      if (!queue.isFull || (queue === head && queue.hasRoom)) continue
-      const { filter } = queue
-      const { overflow } = queue.rules
-      if (overflow === 'reject') {
-        throw new BusbarError('ERR_QUEUE_FULL', `The queue of ${quote(filter)} is full`, { topic: event.topic, filter })
-      }
-      if (overflow === 'wait') full ??= queue
+      if (queue.isFull && !(queue === head && queue.hasRoom) && mustWait(queue, event)) full ??= queue
     }
     if (full !== undefined) return full
     accepted?.()
@@ -217,6 +206,12 @@ export class Acceptance {
 }
 
 const NO_ATTRIBUTES: Extras['attributes'] = Object.freeze({})
+
+/** @returns whether an event has to wait for room in a full queue. @throws {BusbarError} `ERR_QUEUE_FULL` */
+function mustWait({ filter, rules }: MessageQueue, { topic }: Envelope): boolean {
+  if (rules.overflow !== 'reject') return rules.overflow === 'wait'
+  throw new BusbarError('ERR_QUEUE_FULL', `The queue of ${quote(filter)} is full`, { topic, filter })
+}
 
 /** Whom the observation of a publish concerns. */
 const NOBODY = { filter: undefined }

@@ -63,6 +63,14 @@ export class Dispatcher {
     this.#schedule()
   }
 
+  /** As `ready`, told by a promise: nobody waits on the stack, so this microtask is as good as the next. */
+  resume(queue: MessageQueue): void {
+    if (this.#isScheduled || queue.isReady || queue.counts.queued === 0) return this.ready(queue)
+    queue.isReady = true
+    this.#ready.push(queue)
+    this.#drain()
+  }
+
   /** As `fanOut`, for data that is shared: handlers get the event itself. Small, so that the engine can inline it. */
   dispatch(event: Envelope, targets: readonly Direct[]): void {
     if (this.#mustLine) return this.#line(event, targets)
@@ -80,7 +88,7 @@ export class Dispatcher {
     this.#mustLine = true
     for (let i = 0; i < targets.length; i++) {
       const target = targets[i] as Direct // within the length
-      target.receive(new Delivery(event, target))
+      target.receive(new Delivery(event, 1, target))
     }
     this.#serveLine()
   }
@@ -96,7 +104,7 @@ export class Dispatcher {
     while (this.#lined.length > 0) {
       if (this.#spend()) return this.#schedule()
       const { event, targets } = this.#lined.shift() as Lined // there is one
-      for (const target of targets) target.receiveLined(new Delivery(event, target))
+      for (const target of targets) target.receiveLined(new Delivery(event, 1, target))
       this.#workload.busy--
       this.#workload.progress++
     }
@@ -145,13 +153,13 @@ export class Dispatcher {
   #serve(queue: MessageQueue): void {
     for (let i = 0; i < BATCH && !this.#turn.isSpent; i++) {
       const consumer = queue.consumers.next()
-      const entry = consumer && queue.take()
-      if (consumer === undefined || entry === undefined) {
+      const delivery = consumer && queue.take()
+      if (consumer === undefined || delivery === undefined) {
         queue.isReady = false
         return
       }
       queue.consumers.served()
-      consumer.deliver(entry)
+      consumer.deliver(delivery)
       this.#spend()
     }
     this.#ready.push(queue)
@@ -168,7 +176,7 @@ function share(event: Envelope, targets: readonly Direct[]): void {
   for (let i = 0; i < targets.length; i++) {
     const target = targets[i] as Direct // within the length
     if (!isTaken && target.mayShare) isTaken = target.call(event)
-    else target.receive(new Delivery(event, target))
+    else target.receive(new Delivery(event, 1, target))
   }
   if (!isTaken) event.recipient = undefined
 }

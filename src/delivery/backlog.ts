@@ -3,73 +3,79 @@
  * whose delay is over, the oldest event before the others, then those that were
  * never delivered, in order of acceptance.
  *
- * An entry that ends while it stands here stays until it is passed or swept:
+ * An delivery that ends while it stands here stays until it is passed or swept:
  * its `state` says that it is over.
  *
  * Layer 8.
  */
-import { comesAfter, type Entry, isQueued } from './entry.ts'
+import { comesAfter, type Delivery, isQueued } from './delivery.ts'
 import { firstLive, Lanes } from './lanes.ts'
 import { Ring } from './ring.ts'
 
-/** Ended entries that may stand here beside as many living ones. */
+/** Ended deliveries that may stand here beside as many living ones. */
 const SWEEP_AT = 64
 
 export class Backlog {
-  readonly #fresh = new Ring<Entry>()
-  readonly #returned = new Ring<Entry>()
+  readonly #fresh = new Ring<Delivery>()
+  readonly #returned = new Ring<Delivery>()
   /** Made when the first event with a key comes. */
   #lanes: Lanes | undefined
   /** With `ordered`: messages without a key that wait for redelivery and hold back all that come after them. */
-  #holding: Set<Entry> | undefined
-  /** Ended entries that still stand here. */
+  #holding: Set<Delivery> | undefined
+  /** Ended deliveries that still stand here. */
   #dead = 0
 
   /** A message that was never delivered. */
-  push(entry: Entry): void {
-    if (entry.event.key !== undefined) this.#lanes ??= new Lanes()
-    this.#fresh.push(entry)
+  push(delivery: Delivery): void {
+    if (delivery.envelope.key !== undefined) this.#lanes ??= new Lanes()
+    this.#fresh.push(delivery)
   }
 
   /** A message whose delay is over, or that was given back. */
-  pushBack(entry: Entry): void {
-    if (entry.event.key !== undefined) this.#lanes ??= new Lanes()
-    this.#returned.insert(entry, comesAfter)
+  pushBack(delivery: Delivery): void {
+    if (delivery.envelope.key !== undefined) this.#lanes ??= new Lanes()
+    this.#returned.insert(delivery, comesAfter)
   }
 
   /** Takes out the next message, unless it is held back. */
-  shift(): Entry | undefined {
-    const ring = firstLive(this.#returned) === undefined ? this.#fresh : this.#returned
-    const entry = firstLive(ring)
-    if (entry !== undefined && !this.#isHeldBack(entry)) ring.shift()
-    else return undefined
-    return entry
+  shift(): Delivery | undefined {
+    const ring = this.#returned.length === 0 || firstLive(this.#returned) === undefined ? this.#fresh : this.#returned
+    if (this.#holding !== undefined && this.#isHeldBack(firstLive(ring))) return undefined
+    for (;;) {
+      const delivery = ring.shift()
+      if (delivery === undefined || isQueued(delivery)) return delivery
+    }
   }
 
   /** @returns whether the message may go on; if another one of its key is under way, it is parked until that is released */
-  claim(entry: Entry): boolean {
-    return this.#lanes === undefined || this.#lanes.claim(entry)
+  claim(delivery: Delivery): boolean {
+    return this.#lanes === undefined || this.#lanes.claim(delivery)
   }
 
   /** The message is no longer under way: the next one of its key can go on. @returns whether there is one */
-  release(entry: Entry): boolean {
-    const next = this.#lanes?.release(entry)
+  release(delivery: Delivery): boolean {
+    const next = this.#lanes?.release(delivery)
     if (next !== undefined) this.#returned.insert(next, comesAfter)
     return next !== undefined
   }
 
+  /** With `ordered`: `next` goes on in the stead of `delivery`, and holds up what that did. */
+  pass(delivery: Delivery, next: Delivery): void {
+    this.#lanes?.pass(delivery, next)
+  }
+
   /** With `ordered`: a message waits for redelivery, and those that come after it wait with it. */
-  hold(entry: Entry): void {
+  hold(delivery: Delivery): void {
     // One with a key keeps its lane instead.
-    if (entry.event.key === undefined) (this.#holding ??= new Set()).add(entry)
+    if (delivery.envelope.key === undefined) (this.#holding ??= new Set()).add(delivery)
   }
 
   /** @returns whether the message had held back others */
-  letGo(entry: Entry): boolean {
-    return this.#holding?.delete(entry) ?? false
+  letGo(delivery: Delivery): boolean {
+    return this.#holding?.delete(delivery) ?? false
   }
 
-  oldest(): Entry | undefined {
+  oldest(): Delivery | undefined {
     const returned = firstLive(this.#returned)
     if (returned !== undefined) return returned
     const parked = this.#lanes?.oldest()
@@ -87,15 +93,15 @@ export class Backlog {
   }
 
   /** Takes out everything that is queued. */
-  clear(): Entry[] {
+  clear(): Delivery[] {
     const all = [...this.#returned.toArray(), ...(this.#lanes?.parked() ?? []), ...this.#fresh.toArray()]
     this.#fresh.clear()
     this.#returned.clear()
     return all
   }
 
-  #isHeldBack(entry: Entry): boolean {
-    if (this.#holding === undefined || this.#holding.size === 0) return false
-    return [...this.#holding].some((holding) => comesAfter(entry, holding))
+  #isHeldBack(delivery: Delivery | undefined): boolean {
+    if (delivery === undefined || this.#holding === undefined) return false
+    return [...this.#holding].some((holding) => comesAfter(delivery, holding))
   }
 }

@@ -8,8 +8,7 @@
 import type { BusbarError } from '../errors.ts'
 import type { Counts } from '../stats.ts'
 import type { Intake } from '../subscription.ts'
-import { Delivery, type Settler } from './delivery.ts'
-import type { Entry } from './entry.ts'
+import type { Delivery, Settlement, Settler } from './delivery.ts'
 import type { MessageQueue } from './queue.ts'
 import type { QueueHost } from './rules.ts'
 
@@ -23,9 +22,9 @@ export abstract class Consumer implements Intake, Settler {
   readonly params: (topic: string) => readonly string[]
   readonly host: QueueHost<MessageQueue>
   readonly concurrency: number
-  /** Deliveries that keep a place, the oldest first. */
-  readonly inHand: Set<Delivery> = new Set()
   isPaused = false
+  /** Made when somebody asks for one, or when there is something to abort. */
+  readonly #controllers = new WeakMap<object, AbortController>()
 
   constructor(queue: MessageQueue, host: QueueHost<MessageQueue>, { concurrency, params }: ConsumerOptions) {
     this.queue = queue
@@ -38,8 +37,12 @@ export abstract class Consumer implements Intake, Settler {
 
   /** Whether it can take another message now. */
   abstract readonly isFree: boolean
-  abstract deliver(entry: Entry): void
+  /** The deliveries that are waited for, the oldest first. */
+  abstract readonly running: Delivery[]
+  abstract deliver(delivery: Delivery): void
+  /** A delivery has settled its message. */
   abstract settled(delivery: Delivery): void
+  /** The message was taken away: what still runs for it is not waited for. */
   abstract giveUpOn(delivery: Delivery): void
 
   get filter(): string {
@@ -54,14 +57,24 @@ export abstract class Consumer implements Intake, Settler {
     return this.queue.counts
   }
 
-  /** Never asked: a delivery has its own. */
-  get signal(): AbortSignal {
-    return new AbortController().signal
+  settle(delivery: Delivery, settlement: Settlement | undefined): void {
+    if (settlement === undefined) this.queue.ack(delivery)
+    else this.queue.reject(delivery, settlement)
+    this.settled(delivery)
   }
 
-  /** What it is waited for. */
-  get running(): Delivery[] {
-    return [...this.inHand]
+  extend(delivery: Delivery, ms: number): void {
+    this.queue.extend(delivery, ms)
+  }
+
+  expire(delivery: Delivery, error: BusbarError): void {
+    this.settle(delivery, { outcome: 'nack', error })
+    this.giveUpOn(delivery)
+    this.#abort(delivery, error)
+  }
+
+  signalOf(delivery: object): AbortSignal {
+    return this.#controllerOf(delivery).signal
   }
 
   pause(isPaused: boolean): void {
@@ -88,29 +101,30 @@ export abstract class Consumer implements Intake, Settler {
     if (this.#leave()) {
       // What is settled finishes here; the others are the group's again.
       for (const delivery of this.running) {
-        if (delivery.abandon(reason, (entry) => queue.giveBack(entry))) this.giveUpOn(delivery)
+        if (this.#takeAway(delivery, reason, (unsettled) => queue.giveBack(unsettled))) this.giveUpOn(delivery)
       }
     } else {
       queue.close()
       if (abandons) queue.abandon(reason)
-      else for (const delivery of this.running) delivery.abort(reason)
+      else for (const delivery of this.running) this.#abort(delivery, reason)
     }
     this.host.moved(queue)
   }
 
   /** Gives up on what it has in hand; what is not settled goes to `dispose`. */
-  abandon(reason: BusbarError, dispose: (entry: Entry) => void): void {
+  abandon(reason: BusbarError, dispose: (delivery: Delivery) => void): void {
     for (const delivery of this.running) {
-      delivery.abandon(reason, dispose)
+      this.#takeAway(delivery, reason, dispose)
       this.giveUpOn(delivery)
     }
   }
 
   /** Hands a message over. */
-  hand(entry: Entry): Delivery {
-    const delivery = new Delivery(entry.event, this, entry)
-    if (this.host.observed) this.host.tell('delivered', this.queue, entry.event, { deliveryCount: entry.deliveryCount })
-    return delivery
+  hand(delivery: Delivery): void {
+    delivery.recipient = this
+    if (!this.host.observed) return
+    const { envelope, deliveryCount } = delivery
+    this.host.tell('delivered', this.queue, envelope, { deliveryCount })
   }
 
   /** A delivery is over, as far as the broker waits for it. */
@@ -125,6 +139,24 @@ export abstract class Consumer implements Intake, Settler {
     this.putDown()
     this.host.ready(this.queue)
     this.host.moved(this.queue)
+  }
+
+  #controllerOf(delivery: object): AbortController {
+    const controller = this.#controllers.get(delivery) ?? new AbortController()
+    this.#controllers.set(delivery, controller)
+    return controller
+  }
+
+  #abort(delivery: Delivery, reason: unknown): void {
+    this.#controllerOf(delivery).abort(reason)
+  }
+
+  /** @returns whether the delivery could still have settled its message, which goes to `dispose` then */
+  #takeAway(delivery: Delivery, reason: BusbarError, dispose: (delivery: Delivery) => void): boolean {
+    this.#abort(delivery, reason)
+    const isHeld = delivery.state === 'inFlight'
+    if (isHeld) dispose(delivery)
+    return isHeld
   }
 
   /** The last one stays in its queue, which matches no more. @returns whether there are others to take the messages */

@@ -1,96 +1,95 @@
 /**
- * One handing-over of one message: the object that a handler holds. When the
- * message is taken away (its ack wait is over, its consumer left), the delivery
- * goes stale and can settle nothing any more.
+ * One message, from its acceptance or its last nack to the end of its next
+ * delivery: what the queue knows of it, and what the handler is given. There
+ * may be millions, so it has few fields.
  *
- * Layer 10.
+ *   queued -> in flight -> ended, or first delayed; what has ended is out of the queue
+ *
+ * A message that is offered again goes on as another object: whoever still
+ * holds this one can settle nothing any more.
+ *
+ * Layer 6.
  */
 import { checkOne, DURATION } from '../checks.ts'
 import type { BusbarError } from '../errors.ts'
 import type { CloudEvent } from '../event/cloudevent.ts'
 import type { Envelope, Recipient } from '../event/envelope.ts'
-import type { Entry, Holder } from './entry.ts'
+import type { Timed } from '../time/deadlines.ts'
 import type { Message } from './message.ts'
-import type { MessageQueue } from './queue.ts'
-import type { Settlement } from './rules.ts'
 
-/** Who delivered a message that can be settled. */
-export interface Settler extends Recipient {
-  readonly queue: MessageQueue
-  /** The delivery has settled its message. */
-  settled(delivery: Delivery): void
-  /** The message was taken away: what still runs for it is not waited for. */
-  giveUpOn(delivery: Delivery): void
+/** What becomes of a message that is not acked. */
+export interface Settlement {
+  readonly outcome: 'nack' | 'drop'
+  readonly delayMs?: number | undefined
+  readonly error?: unknown
 }
 
-export class Delivery implements Message, Holder {
-  readonly #envelope: Envelope
-  readonly #recipient: Recipient
-  /** Undefined with `qos: 0`, where there is nothing to settle. */
-  readonly #entry: Entry | undefined
-  readonly #deliveryCount: number
-  /** Made when somebody asks for it. */
-  #signal: AbortController | AbortSignal | undefined
-  /** The event with this delivery's own data, once it was read; not used while data is shared. */
-  #event: CloudEvent | undefined
+/** Who delivers messages that can be settled. */
+export interface Settler extends Recipient {
+  /** @param settlement undefined for an ack */
+  settle(delivery: Delivery, settlement: Settlement | undefined): void
+  extend(delivery: Delivery, ms: number): void
+  /** The ack wait is over. */
+  expire(delivery: Delivery, error: BusbarError): void
+}
 
-  constructor(envelope: Envelope, recipient: Recipient, entry?: Entry) {
-    this.#envelope = envelope
-    this.#recipient = recipient
-    this.#entry = entry
-    this.#deliveryCount = 1
-    if (entry === undefined) return
-    this.#deliveryCount = entry.deliveryCount
-    entry.delivery = this
+export type State = 'queued' | 'delayed' | 'inFlight' | 'ended'
+
+export class Delivery implements Message, Timed {
+  readonly envelope: Envelope
+  /** With `qos: 0` it is never in flight: there is nothing to settle. */
+  state: State = 'queued'
+  deliveryCount: number
+  /** Written by `Deadlines`. Queued: expiry. Delayed: when its time comes. In flight: end of the ack wait. */
+  position = -1
+  /** Who has been given it; a `Settler` when it is in flight. */
+  recipient: Recipient | undefined
+
+  constructor(envelope: Envelope, deliveryCount: number, recipient?: Recipient) {
+    this.envelope = envelope
+    this.deliveryCount = deliveryCount
+    this.recipient = recipient
+  }
+
+  get order(): number {
+    return this.envelope.serial
   }
 
   get topic(): string {
-    return this.#envelope.topic
+    return this.envelope.topic
   }
 
   get data(): unknown {
-    const envelope = this.#envelope
-    return envelope.stamp.origin.load === undefined ? envelope.data : this.event.data
+    const { envelope } = this
+    return envelope.stamp.origin.copies === undefined ? envelope.data : this.event.data
   }
 
   get event(): CloudEvent {
-    const envelope = this.#envelope
-    return envelope.stamp.origin.load === undefined ? envelope.event : (this.#event ??= envelope.makeEvent())
+    return this.envelope.eventFor(this)
   }
 
   get id(): string {
-    return this.#envelope.id
+    return this.envelope.id
   }
 
   get sequence(): number | undefined {
-    return this.#envelope.sequence
+    return this.envelope.sequence
   }
 
   get attachment(): unknown {
-    return this.#envelope.attachment
+    return this.envelope.attachment
   }
 
   get params(): readonly string[] {
-    return this.#recipient.params(this.#envelope.topic)
-  }
-
-  get deliveryCount(): number {
-    return this.#deliveryCount
+    return this.#settler.params(this.topic)
   }
 
   get redelivered(): boolean {
-    return this.#deliveryCount > 1
+    return this.deliveryCount > 1
   }
 
   get signal(): AbortSignal {
-    if (this.#entry === undefined) return this.#recipient.signal
-    const signal = (this.#signal ??= new AbortController())
-    return signal instanceof AbortController ? signal.signal : signal
-  }
-
-  /** The entry while this delivery can still settle it. */
-  get #held(): Entry | undefined {
-    return this.#entry?.delivery === this ? this.#entry : undefined
+    return this.#settler.signalOf(this)
   }
 
   ack(): boolean {
@@ -109,45 +108,32 @@ export class Delivery implements Message, Holder {
 
   extend(ms: number): boolean {
     checkOne(ms, DURATION, 'ms')
-    const entry = this.#held
-    if (entry !== undefined) settlerOf(this.#recipient).queue.extend(entry, ms)
-    return entry !== undefined
+    if (this.state !== 'inFlight') return false
+    this.#settler.extend(this, ms)
+    return true
   }
 
   /** @param settlement undefined for an ack */
   settle(settlement?: Settlement): boolean {
-    const entry = this.#held
-    if (entry === undefined) return false
-    const settler = settlerOf(this.#recipient)
-    if (settlement === undefined) settler.queue.ack(entry)
-    else settler.queue.reject(entry, settlement)
-    settler.settled(this)
+    if (this.state !== 'inFlight') return false
+    this.#settler.settle(this, settlement)
     return true
   }
 
-  /** Aborts `signal`, also one that nobody has asked for yet. */
-  abort(reason: unknown): void {
-    if (this.#signal instanceof AbortController) this.#signal.abort(reason)
-    else this.#signal ??= AbortSignal.abort(reason)
-  }
-
-  /** The ack wait is over. */
+  /** The ack wait is over; only asked of what is in flight. */
   expire(error: BusbarError): void {
-    if (!this.settle({ outcome: 'nack', error })) return
-    settlerOf(this.#recipient).giveUpOn(this)
-    this.abort(error)
+    this.#settler.expire(this, error)
   }
 
-  /** The consumer is given up on: what is not settled goes to `dispose`. @returns whether it was not */
-  abandon(reason: unknown, dispose: (entry: Entry) => void): boolean {
-    this.abort(reason)
-    const entry = this.#held
-    if (entry !== undefined) dispose(entry)
-    return entry !== undefined
+  get #settler(): Settler {
+    return this.recipient as Settler // users get it when it is delivered, and settle it while it is in flight
   }
 }
 
-/** Deliveries with an entry are made by settlers only. */
-function settlerOf(recipient: Recipient): Settler {
-  return recipient as Settler
+export function comesAfter(a: Delivery, b: Delivery): boolean {
+  return a.order > b.order
+}
+
+export function isQueued(delivery: Delivery): boolean {
+  return delivery.state === 'queued'
 }

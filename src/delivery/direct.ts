@@ -10,25 +10,21 @@ import type { Envelope, Recipient } from '../event/envelope.ts'
 import { isThenable, whenSettled } from '../promises.ts'
 import { type Counts, type End, zeroCounts } from '../stats.ts'
 import type { Intake } from '../subscription.ts'
-import { Deadlines } from '../time/deadlines.ts'
-import type { Schedule, Scheduled } from '../time/schedule.ts'
+import type { Scheduled } from '../time/schedule.ts'
 import { Delivery } from './delivery.ts'
-import { Entry } from './entry.ts'
 import type { Handler, Message } from './message.ts'
 import type { Facts } from './rules.ts'
-import type { Workload } from './workload.ts'
+import { type TimeHost, Timetable } from './timetable.ts'
 
 const resolved: Promise<void> = Promise.resolve()
 
 /** What a `Direct` asks of the broker. */
-export interface DirectHost {
-  readonly workload: Workload
+export interface DirectHost extends TimeHost {
   readonly observed: boolean
   tell(what: 'delivered', direct: Direct, message: Message, facts: Facts): void
   ended(direct: Direct, message: Message, facts: Facts & { readonly end: End }): void
   /** A handler has returned, or a delayed event has gone; somebody may be waiting for that. */
   moved(direct: Direct): void
-  readonly schedule: Schedule
   retire(direct: Direct): void
 }
 
@@ -72,7 +68,7 @@ export class Direct implements Intake, Recipient, Scheduled {
   /** What else there is to count; `acked` is what `#returned` has to be corrected by. */
   readonly #special: Counts = zeroCounts()
   /** Events that wait for their time. */
-  readonly #delayed = new Deadlines<Entry>()
+  readonly #delayed: Timetable
   /** Handlers that have not returned are not waited for any more. */
   #isAbandoned = false
   #controller: AbortController | undefined
@@ -85,6 +81,7 @@ export class Direct implements Intake, Recipient, Scheduled {
     this.order = order
     this.#handler = handler
     this.#host = host
+    this.#delayed = new Timetable(this, host, Infinity)
     this.#review()
   }
 
@@ -97,7 +94,7 @@ export class Direct implements Intake, Recipient, Scheduled {
     return counts
   }
 
-  get signal(): AbortSignal {
+  signalOf(): AbortSignal {
     return (this.#controller ??= new AbortController()).signal
   }
 
@@ -156,32 +153,30 @@ export class Direct implements Intake, Recipient, Scheduled {
   delay(event: Envelope, dueAt: number): void {
     const { workload } = this.#host
     workload.delayed++
-    workload.timed++
     this.#special.matched++
     this.#special.delayed++
-    const time = Math.min(dueAt, event.expiresAt ?? Infinity)
-    this.#delayed.set(new Entry(event), time)
-    this.#host.schedule.set(this, time)
+    const delivery = new Delivery(event, 1, this)
+    delivery.state = 'delayed'
+    this.#delayed.set(delivery, Math.min(dueAt, event.expiresAt ?? Infinity))
   }
 
   /** Calls the handler with the first event that is due. */
   fire(now: number): void {
-    const entry = this.#delayed.takeDue(now)
-    if (entry === undefined) return
-    const { event } = entry
-    this.#undelay()
-    if (event.isExpired(now)) this.refuse(event, 'expired')
-    else this.receive(new Delivery(event, this))
+    const delivery = this.#delayed.takeDue(now)
+    if (delivery === undefined) return
+    this.#undelay(delivery)
+    if (delivery.envelope.isExpired(now)) this.refuse(delivery, 'expired')
+    else this.receive(delivery)
     this.#host.moved(this)
   }
 
   /** What is delayed beyond `time` is cancelled. */
   setHorizon(time: number): void {
-    for (const entry of [...this.#delayed.items()]) {
-      if (this.#delayed.timeOf(entry) <= time) continue
-      this.#delayed.delete(entry)
-      this.#undelay()
-      this.refuse(entry.event, 'cancelled')
+    for (const delivery of this.#delayed.delayedBeyond(time)) {
+      // Whoever was told of one may have ended the others.
+      if (delivery.state !== 'delayed') continue
+      this.#undelay(delivery)
+      this.refuse(delivery, 'cancelled')
     }
   }
 
@@ -260,11 +255,11 @@ export class Direct implements Intake, Recipient, Scheduled {
   }
 
   /** A delayed event goes on; it is counted anew. */
-  #undelay(): void {
-    const { workload } = this.#host
+  #undelay(delivery: Delivery): void {
+    this.#delayed.clear(delivery)
+    delivery.state = 'ended'
+    this.#host.workload.delayed--
     this.#special.matched--
-    workload.delayed--
-    workload.timed--
     this.#special.delayed--
   }
 

@@ -16,7 +16,7 @@ import type { Isolator } from './isolation.ts'
 /** Whoever receives a message: what the message asks it about. */
 export interface Recipient {
   params(topic: string): readonly string[]
-  readonly signal: AbortSignal
+  signalOf(message: object): AbortSignal
 }
 
 /** What all events of one broker have in common. */
@@ -25,6 +25,8 @@ export interface Origin {
   /** Random, so that ids are unique without asking anybody. */
   readonly idPrefix: string
   readonly load: Isolator['load']
+  /** The event as each message has shown it, with data of its own; undefined when all share it. */
+  readonly copies: WeakMap<object, CloudEvent> | undefined
 }
 
 /** A reading of the wall clock, shared by the events that were accepted at that moment. */
@@ -123,11 +125,19 @@ export class Envelope implements Message {
   }
 
   get event(): CloudEvent {
-    return (this.#event ??= this.makeEvent())
+    return (this.#event ??= this.#makeEvent())
   }
 
-  /** The event with data of its own, unless all share theirs. */
-  makeEvent(): CloudEvent {
+  /** The event with data of that message's own, unless all share theirs. */
+  eventFor(message: object): CloudEvent {
+    const { copies } = this.stamp.origin
+    if (copies === undefined) return this.event
+    const copy = copies.get(message) ?? this.#makeEvent()
+    copies.set(message, copy)
+    return copy
+  }
+
+  #makeEvent(): CloudEvent {
     const { extras, stamp, topic } = this
     const event: { [name: string]: unknown } = {
       specversion: '1.0',
@@ -159,7 +169,7 @@ export class Envelope implements Message {
   }
 
   get signal(): AbortSignal {
-    return this.#to.signal
+    return this.#to.signalOf(this)
   }
 
   ack(): boolean {
@@ -186,7 +196,5 @@ export class Envelope implements Message {
 /** For handlers that read a message after they have returned: there is nothing left to abort then. */
 const nobody: Recipient = {
   params: () => [],
-  get signal() {
-    return new AbortController().signal
-  },
+  signalOf: () => new AbortController().signal,
 }
