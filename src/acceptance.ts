@@ -34,7 +34,7 @@ export class Acceptance {
   closed: BusbarError | undefined
   readonly #hub: Hub
   readonly #store: Isolator['store']
-  /** Whether an event needs nothing but its handlers, if there are no queues. */
+  /** Whether an event without options is nothing but its topic and its data, and nobody watches it. */
   readonly #isPlain: boolean
   #serial = 0
   /** Of the latest event; shared by those of the same millisecond. */
@@ -52,13 +52,26 @@ export class Acceptance {
     try {
       if (this.closed !== undefined) throw this.closed
       const route = this.#hub.router.find(topic)
-      if (options !== undefined || !this.#isPlain || !route.isDirect) return this.#publish(topic, data, options, route)
+      if (options !== undefined || !this.#isPlain || route.isSelective)
+        return this.#publish(topic, data, options, route)
+      const event = new Envelope(topic, data, undefined, ++this.#serial, this.#now())
+      if (route.queues.length > 0) return this.#offer(event, route)
       this.published++
-      this.#hub.dispatcher.dispatch(new Envelope(topic, data, undefined, ++this.#serial, this.#now()), route.directs)
+      this.#hub.dispatcher.dispatch(event, route.directs)
       return resolved
     } catch (error) {
       return this.#refuse(error, topic)
     }
+  }
+
+  /** As `#admit`, when there is nobody to ask and nobody to tell. */
+  #offer(event: Envelope, route: Route): Promise<void> {
+    const { queues, directs } = route
+    for (let i = 0; i < queues.length; i++) if (queues[i]?.isFull) return this.#admit(event, route, undefined)
+    this.published++
+    for (let i = 0; i < queues.length; i++) queues[i]?.offer(event, false)
+    if (directs.length > 0) this.#hub.dispatcher.fanOut(event, directs)
+    return resolved
   }
 
   #publish(topic: string, data: unknown, options: PublishOptions | undefined, route: Route): Promise<void> {
@@ -66,8 +79,13 @@ export class Acceptance {
     const extras = checked === undefined ? this.#hub.history && extrasOf({}, {}) : this.#readExtras(checked)
     const stored = this.#store === undefined ? data : this.#store(data)
     const event = new Envelope(topic, stored, extras, ++this.#serial, this.#now())
+    return this.#admit(event, route, checked?.signal)
+  }
+
+  /** Accepts the event, or lets it wait for room. */
+  #admit(event: Envelope, route: Route, signal: AbortSignal | undefined): Promise<void> {
     const full = this.#enter(event, route)
-    return full === undefined ? resolved : this.#wait(event, full, checked?.signal)
+    return full === undefined ? resolved : this.#wait(event, full, signal)
   }
 
   /** A message goes to the dead letter topic of its queue; that never waits. */

@@ -37,20 +37,21 @@ export class Dispatcher {
   /** Whether `qos: 0` handlers are being called, or events wait for that. */
   #mustLine = false
   readonly #lined = new Ring<Lined>()
-  /** Whether a turn is on its way with which `#turn` starts anew. */
-  #isRenewing = false
 
   /** @param rest called when the events in line have been served */
   constructor(clock: Clock, workload: Workload, rest: () => void) {
     this.#clock = clock
     this.#workload = workload
     this.#rest = rest
-    this.#turn = new Turn(() => clock.now())
+    this.#turn = new Turn(
+      () => clock.now(),
+      () => clock.nextTurn(this.#renew),
+    )
   }
 
   /** Whether nothing more may be delivered before the event loop has turned. */
   readonly mustYield = (): boolean => {
-    if (!this.#spend()) return false
+    if (!this.#turn.spend()) return false
     this.#schedule()
     return true
   }
@@ -67,8 +68,8 @@ export class Dispatcher {
   resume(queue: MessageQueue): void {
     if (this.#isScheduled || queue.isReady || queue.counts.queued === 0) return this.ready(queue)
     queue.isReady = true
-    this.#ready.push(queue)
-    this.#drain()
+    this.#serve(queue)
+    if (this.#ready.length > 0) this.#schedule()
   }
 
   /** As `fanOut`, for data that is shared: handlers get the event itself. Small, so that the engine can inline it. */
@@ -102,7 +103,7 @@ export class Dispatcher {
   /** Serves the events in line, as long as this turn of the event loop allows. */
   #serveLine(): void {
     while (this.#lined.length > 0) {
-      if (this.#spend()) return this.#schedule()
+      if (this.#turn.spend()) return this.#schedule()
       const { event, targets } = this.#lined.shift() as Lined // there is one
       for (const target of targets) target.receiveLined(new Delivery(event, 1, target))
       this.#workload.busy--
@@ -112,17 +113,7 @@ export class Dispatcher {
     this.#rest()
   }
 
-  /** Counts a delivery. Each turn of the event loop starts with a new budget. */
-  #spend(): boolean {
-    if (!this.#isRenewing) {
-      this.#isRenewing = true
-      this.#clock.nextTurn(this.#renew)
-    }
-    return this.#turn.spend()
-  }
-
   readonly #renew = (): void => {
-    this.#isRenewing = false
     this.#turn.renew()
   }
 
@@ -160,7 +151,7 @@ export class Dispatcher {
       }
       queue.consumers.served()
       consumer.deliver(delivery)
-      this.#spend()
+      this.#turn.spend()
     }
     this.#ready.push(queue)
   }

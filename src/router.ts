@@ -17,8 +17,6 @@ export interface Route {
   readonly directs: readonly Direct[]
   /** Whether some of them look at the event before they take it. */
   readonly isSelective: boolean
-  /** Whether there is nothing else to do than to call handlers. */
-  readonly isDirect: boolean
 }
 
 export class Router {
@@ -59,13 +57,10 @@ export class Router {
   #search(topic: string): Route {
     checkTopic(topic, this.#dialect)
     const targets = this.#trie.match(topic)
-    const queues = targets.filter(isQueue)
-    const isChosen = targets.some(isSelective)
     const route: Route = {
-      queues,
+      queues: targets.filter(isQueue),
       directs: targets.filter(isDirect),
-      isSelective: isChosen,
-      isDirect: queues.length === 0 && !isChosen,
+      isSelective: targets.some(isSelective),
     }
     this.#routes.set(topic, route)
     return route

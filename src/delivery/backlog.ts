@@ -9,7 +9,7 @@
  * Layer 8.
  */
 import { comesAfter, type Delivery, isQueued } from './delivery.ts'
-import { firstLive, Lanes } from './lanes.ts'
+import { firstLive, Lanes, takeLive } from './lanes.ts'
 import { Ring } from './ring.ts'
 
 /** Ended deliveries that may stand here beside as many living ones. */
@@ -39,12 +39,7 @@ export class Backlog {
 
   /** Takes out the next message, unless it is held back. */
   shift(): Delivery | undefined {
-    const ring = this.#returned.length === 0 || firstLive(this.#returned) === undefined ? this.#fresh : this.#returned
-    if (this.#holding !== undefined && this.#isHeldBack(firstLive(ring))) return undefined
-    for (;;) {
-      const delivery = ring.shift()
-      if (delivery === undefined || isQueued(delivery)) return delivery
-    }
+    return this.#returned.length === 0 && this.#holding === undefined ? takeLive(this.#fresh) : this.#choose()
   }
 
   /** @returns whether the message may go on; if another one of its key is under way, it is parked until that is released */
@@ -98,6 +93,11 @@ export class Backlog {
     this.#fresh.clear()
     this.#returned.clear()
     return all
+  }
+
+  #choose(): Delivery | undefined {
+    const ring = firstLive(this.#returned) === undefined ? this.#fresh : this.#returned
+    return this.#isHeldBack(firstLive(ring)) ? undefined : takeLive(ring)
   }
 
   #isHeldBack(delivery: Delivery | undefined): boolean {

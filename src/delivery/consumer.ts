@@ -122,8 +122,10 @@ export abstract class Consumer implements Intake, Settler {
   /** Hands a message over. */
   hand(delivery: Delivery): void {
     delivery.recipient = this
-    if (!this.host.observed) return
-    const { envelope, deliveryCount } = delivery
+    if (this.host.observed) this.#tell(delivery)
+  }
+
+  #tell({ envelope, deliveryCount }: Delivery): void {
     this.host.tell('delivered', this.queue, envelope, { deliveryCount })
   }
 

@@ -59,7 +59,6 @@ export class Handling extends Consumer {
       result = error
     }
     this.#returned(place, result, failed)
-    this.host.ready(this.queue)
   }
 
   /** Its place is kept until the handler returns. */
@@ -94,19 +93,19 @@ export class Handling extends Consumer {
   }
 
   #returned(place: Place, result: unknown, failed: boolean): void {
+    const { queue } = this
     const { delivery } = place
-    if (delivery === undefined) this.counts.overdue--
-    else {
-      place.delivery = undefined
-      this.#free.push(place)
-      this.putDown()
+    if (delivery === undefined) {
+      queue.counts.overdue--
+      return this.host.moved(queue)
     }
-    if (delivery === undefined || !settleBy(delivery, result, failed)) this.host.moved(this.queue)
+    place.delivery = undefined
+    this.#free.push(place)
+    this.putDown()
+    // The handler may have settled it itself.
+    if (delivery.state !== 'inFlight') this.host.moved(queue)
+    else if (failed) queue.reject(delivery, { outcome: 'nack', error: result })
+    else if (result === 'nack' || result === 'drop') queue.reject(delivery, { outcome: result })
+    else queue.ack(delivery)
   }
-}
-
-/** @returns whether the message was not settled before */
-function settleBy(delivery: Delivery, result: unknown, failed: boolean): boolean {
-  if (failed) return delivery.settle({ outcome: 'nack', error: result })
-  return result === 'nack' || result === 'drop' ? delivery.settle({ outcome: result }) : delivery.settle()
 }

@@ -73,3 +73,11 @@ export function firstLive(ring: Ring<Delivery>): Delivery | undefined {
   while (ring.first !== undefined && !isQueued(ring.first)) ring.shift()
   return ring.first
 }
+
+/** Takes out the first delivery that is still queued. */
+export function takeLive(ring: Ring<Delivery>): Delivery | undefined {
+  for (;;) {
+    const delivery = ring.shift()
+    if (delivery === undefined || delivery.state === 'queued') return delivery
+  }
+}

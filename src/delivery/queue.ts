@@ -93,24 +93,22 @@ export class MessageQueue implements Scheduled {
 
   /** The next message: from now on it is in flight. */
   take(): Delivery | undefined {
-    const { now } = this.#times
     for (;;) {
       const delivery = this.#backlog.shift()
       if (delivery === undefined) return undefined
-      if (delivery.envelope.isExpired(now)) this.#giveUp(delivery, 'expired', undefined)
-      else if (this.#backlog.claim(delivery)) return this.#start(delivery)
+      if (delivery.envelope.extras === undefined || this.#mayStart(delivery)) return this.#start(delivery)
     }
   }
 
   /** What most messages come to: as `#end`, without what the others need. */
   ack(delivery: Delivery): void {
-    this.#times.clear(delivery)
+    const { counts } = this
+    if (delivery.position >= 0) this.#times.clear(delivery)
     delivery.state = 'ended'
-    this.counts.inFlight--
-    this.counts.acked++
-    this.#passOn(delivery)
-    if (this.#host.observed)
-      this.#host.ended(this, delivery.envelope, { deliveryCount: delivery.deliveryCount, end: 'acked' })
+    counts.inFlight--
+    counts.acked++
+    if (delivery.envelope.extras !== undefined) this.#passOn(delivery)
+    if (this.#host.observed) this.#tellEnd(delivery, 'acked')
     this.#host.moved(this)
   }
 
@@ -236,10 +234,17 @@ export class MessageQueue implements Scheduled {
     }
   }
 
+  /** Whether it has neither expired nor to wait for another message of its key. */
+  #mayStart(delivery: Delivery): boolean {
+    if (!delivery.envelope.isExpired(this.#times.now)) return this.#backlog.claim(delivery)
+    this.#giveUp(delivery, 'expired', undefined)
+    return false
+  }
+
   /** It stays what the broker is busy with, until the consumer says that it is done. */
   #start(delivery: Delivery): Delivery {
     const { counts } = this
-    this.#times.clear(delivery)
+    if (delivery.position >= 0) this.#times.clear(delivery)
     delivery.state = 'inFlight'
     counts.queued--
     counts.inFlight++
@@ -302,7 +307,11 @@ export class MessageQueue implements Scheduled {
     this.counts[end]++
     this.#passOn(delivery)
     if (wasQueued) this.#backlog.bury(this.counts.queued)
-    this.#host.ended(this, delivery.envelope, { deliveryCount: delivery.deliveryCount, end, error })
+    this.#tellEnd(delivery, end, error)
     this.#host.moved(this)
+  }
+
+  #tellEnd({ envelope, deliveryCount }: Delivery, end: End, error?: unknown): void {
+    this.#host.ended(this, envelope, { deliveryCount, end, error })
   }
 }
