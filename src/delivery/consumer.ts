@@ -40,7 +40,7 @@ export abstract class Consumer implements Intake, Settler {
   /** The deliveries that are waited for, the oldest first. */
   abstract readonly running: Delivery[]
   abstract deliver(delivery: Delivery): void
-  /** A delivery has settled its message. */
+  /** A delivery is about to settle its message; whoever waits for that is told afterwards. */
   abstract settled(delivery: Delivery): void
   /** The message was taken away: what still runs for it is not waited for. */
   abstract giveUpOn(delivery: Delivery): void
@@ -58,9 +58,9 @@ export abstract class Consumer implements Intake, Settler {
   }
 
   settle(delivery: Delivery, settlement: Settlement | undefined): void {
+    this.settled(delivery)
     if (settlement === undefined) this.queue.ack(delivery)
     else this.queue.reject(delivery, settlement)
-    this.settled(delivery)
   }
 
   extend(delivery: Delivery, ms: number): void {
@@ -134,13 +134,6 @@ export abstract class Consumer implements Intake, Settler {
     const { workload } = this.host
     workload.busy--
     workload.progress++
-  }
-
-  /** A place has become free. */
-  done(): void {
-    this.putDown()
-    this.host.ready(this.queue)
-    this.host.moved(this.queue)
   }
 
   #controllerOf(delivery: object): AbortController {

@@ -70,7 +70,9 @@ export class Handling extends Consumer {
     if (place === undefined) return
     place.delivery = undefined
     this.counts.overdue++
-    this.done()
+    this.putDown()
+    this.host.ready(this.queue)
+    this.host.moved(this.queue)
   }
 
   #makePlace(): Place {

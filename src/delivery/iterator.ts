@@ -86,12 +86,14 @@ export class Iteration extends Consumer implements AsyncIterableIterator<Deliver
   settled(delivery: Delivery): void {
     const index = this.#inHand.indexOf(delivery)
     if (index < 0) return
-    this.#inHand.splice(index, 1)
-    this.done()
+    if (index === 0) this.#inHand.shift()
+    else this.#inHand.splice(index, 1)
+    this.putDown()
   }
 
   giveUpOn(delivery: Delivery): void {
     this.settled(delivery)
+    this.host.moved(this.queue)
   }
 
   /** Nobody waits any longer. */
