@@ -264,33 +264,38 @@ export class Direct implements Intake, Recipient, Scheduled {
   }
 
   #await(message: Message, result: unknown): void {
-    const { workload } = this.#host
-    const finished = (failed: boolean, error?: unknown): void => {
-      if (this.#isAbandoned) {
-        this.#special.overdue--
-        return
-      }
-      workload.busy--
-      workload.progress++
-      this.#finish(message, failed, error)
-      this.#host.moved(this)
-    }
-    whenSettled(
-      result,
-      () => finished(false),
-      (error) => finished(true, error),
-    )
-    workload.busy++
+    // Only an observer wants to know what it was that went well.
+    const succeeded = this.#host.observed ? () => this.#over(message, false) : this.#succeeded
+    whenSettled(result, succeeded, (error) => this.#over(message, true, error))
+    this.#host.workload.busy++
   }
 
-  #finish(message: Message, failed: boolean, error: unknown): void {
+  /** Made once: most async calls come to this. */
+  readonly #succeeded = (): void => this.#over(undefined, false)
+
+  /** An async call is over. */
+  #over(message: Message | undefined, failed: boolean, error?: unknown): void {
+    if (this.#isAbandoned) {
+      this.#special.overdue--
+      return
+    }
+    const { workload } = this.#host
+    workload.busy--
+    workload.progress++
+    this.#finish(message, failed, error)
+    this.#host.moved(this)
+  }
+
+  /** @param message may be left out when all went well and nobody observes */
+  #finish(message: Message | undefined, failed: boolean, error: unknown): void {
     const end: End = !failed ? 'acked' : this.isOver ? 'cancelled' : 'dropped'
     this.#returned++
     if (failed) {
       this.#special.acked--
       this.#special[end]++
     }
-    if (failed || this.#host.observed) this.#host.ended(this, message, { deliveryCount: 1, end, error })
+    if (message !== undefined && (failed || this.#host.observed))
+      this.#host.ended(this, message, { deliveryCount: 1, end, error })
     if (this.watchers !== undefined) this.#tellWatchers()
   }
 }
