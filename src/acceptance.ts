@@ -52,25 +52,26 @@ export class Acceptance {
     try {
       if (this.closed !== undefined) throw this.closed
       const route = this.#hub.router.find(topic)
-      if (options !== undefined || !this.#isPlain || route.isSelective)
-        return this.#publish(topic, data, options, route)
+      if (options !== undefined || !this.#isPlain) return this.#publish(topic, data, options, route)
       const event = new Envelope(topic, data, undefined, ++this.#serial, this.#now())
-      if (route.queues.length > 0) return this.#offer(event, route)
+      const { only } = route
+      if (only === undefined) return this.#offer(event, route)
       this.published++
-      this.#hub.dispatcher.dispatch(event, route.directs)
+      this.#hub.dispatcher.call(event, only)
       return resolved
     } catch (error) {
       return this.#refuse(error, topic)
     }
   }
 
-  /** As `#admit`, when there is nobody to ask and nobody to tell. */
+  /** As `#admit`, when there is nobody to tell. */
   #offer(event: Envelope, route: Route): Promise<void> {
-    const { queues, directs } = route
+    const { queues, directs, isSelective } = route
+    if (isSelective) return this.#admit(event, route, undefined)
     for (let i = 0; i < queues.length; i++) if (queues[i]?.isFull) return this.#admit(event, route, undefined)
     this.published++
     for (let i = 0; i < queues.length; i++) queues[i]?.offer(event, false)
-    if (directs.length > 0) this.#hub.dispatcher.fanOut(event, directs)
+    if (directs.length > 0) this.#hub.dispatcher.dispatch(event, directs)
     return resolved
   }
 

@@ -5,13 +5,13 @@
  * Layer 13.
  */
 
-import { Delivery } from './delivery/delivery.ts'
 import type { Direct } from './delivery/direct.ts'
 import type { MessageQueue } from './delivery/queue.ts'
 import { Ring } from './delivery/ring.ts'
 import { Turn } from './delivery/turn.ts'
+import { View } from './delivery/view.ts'
 import type { Workload } from './delivery/workload.ts'
-import type { Envelope } from './event/envelope.ts'
+import type { Envelope, Recipient } from './event/envelope.ts'
 import type { Clock } from './time/clock.ts'
 
 /** How many messages a queue delivers before the next queue has its turn. */
@@ -72,15 +72,22 @@ export class Dispatcher {
     if (this.#ready.length > 0) this.#schedule()
   }
 
-  /** As `fanOut`, for data that is shared: handlers get the event itself. Small, so that the engine can inline it. */
+  /** As `dispatch`, to the only one that matches: its message is the event itself. Small, so that the engine can inline it. */
+  call(event: Envelope, only: Direct): void {
+    if (this.#mustLine) return this.#line(event, only.directs)
+    this.#mustLine = true
+    event.recipient = only
+    only.call(event)
+    if (this.#lined.length > 0) this.#serveLine()
+    else this.#mustLine = false
+  }
+
+  /** As `fanOut`, for data that is shared, in as few messages as possible. */
   dispatch(event: Envelope, targets: readonly Direct[]): void {
     if (this.#mustLine) return this.#line(event, targets)
     this.#mustLine = true
-    const only = targets[0]
-    if (targets.length === 1 && only?.isPlain) only.call(event)
-    else share(event, targets)
-    if (this.#lined.length > 0) this.#serveLine()
-    else this.#mustLine = false
+    share(event, targets)
+    this.#serveLine()
   }
 
   /** Calls `qos: 0` handlers; events published by them follow when all have been called, in order. */
@@ -89,7 +96,7 @@ export class Dispatcher {
     this.#mustLine = true
     for (let i = 0; i < targets.length; i++) {
       const target = targets[i] as Direct // within the length
-      target.receive(new Delivery(event, 1, target))
+      target.receive(new View(event, target))
     }
     this.#serveLine()
   }
@@ -105,7 +112,7 @@ export class Dispatcher {
     while (this.#lined.length > 0) {
       if (this.#turn.spend()) return this.#schedule()
       const { event, targets } = this.#lined.shift() as Lined // there is one
-      for (const target of targets) target.receiveLined(new Delivery(event, 1, target))
+      for (const target of targets) target.receiveLined(new View(event, target))
       this.#workload.busy--
       this.#workload.progress++
     }
@@ -163,11 +170,21 @@ export class Dispatcher {
  * wildcards need one of their own, which remembers what these stood for.
  */
 function share(event: Envelope, targets: readonly Direct[]): void {
+  const shared = new View(event, nobody)
   let isTaken = false
   for (let i = 0; i < targets.length; i++) {
     const target = targets[i] as Direct // within the length
-    if (!isTaken && target.mayShare) isTaken = target.call(event)
-    else target.receive(new Delivery(event, 1, target))
+    if (isTaken || !target.mayShare) target.receive(new View(event, target))
+    else {
+      shared.passTo(target)
+      isTaken = target.call(shared)
+    }
   }
-  if (!isTaken) event.recipient = undefined
+  if (!isTaken) shared.passTo(nobody)
+}
+
+/** For handlers that read a shared message after they have returned: there is nothing left to abort then. */
+const nobody: Recipient = {
+  params: () => [],
+  signalOf: () => new AbortController().signal,
 }

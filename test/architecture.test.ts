@@ -19,7 +19,7 @@ const layers: readonly (readonly string[])[] = [
   ['event/http.ts', 'event/envelope.ts', 'topic/trie.ts'],
   // One subscription's work.
   ['event/dead-letter.ts', 'history.ts', 'subscription.ts', 'delivery/delivery.ts'],
-  ['delivery/lanes.ts', 'delivery/timetable.ts'],
+  ['delivery/lanes.ts', 'delivery/timetable.ts', 'delivery/view.ts'],
   ['delivery/backlog.ts', 'delivery/rules.ts'],
   ['delivery/rotation.ts'],
   ['delivery/queue.ts'],

@@ -11,6 +11,7 @@ import type { Intake } from '../subscription.ts'
 import type { Delivery, Settlement, Settler } from './delivery.ts'
 import type { MessageQueue } from './queue.ts'
 import type { QueueHost } from './rules.ts'
+import { View } from './view.ts'
 
 export interface ConsumerOptions {
   readonly concurrency: number
@@ -24,7 +25,7 @@ export abstract class Consumer implements Intake, Settler {
   readonly concurrency: number
   isPaused = false
   /** Made when somebody asks for one, or when there is something to abort. */
-  readonly #controllers = new WeakMap<object, AbortController>()
+  readonly #controllers = new WeakMap<Delivery, AbortController>()
 
   constructor(queue: MessageQueue, host: QueueHost<MessageQueue>, { concurrency, params }: ConsumerOptions) {
     this.queue = queue
@@ -64,7 +65,7 @@ export abstract class Consumer implements Intake, Settler {
   }
 
   extend(delivery: Delivery, ms: number): void {
-    this.queue.extend(delivery, ms)
+    this.queue.times.extend(delivery, ms)
   }
 
   expire(delivery: Delivery, error: BusbarError): void {
@@ -73,7 +74,7 @@ export abstract class Consumer implements Intake, Settler {
     this.#abort(delivery, error)
   }
 
-  signalOf(delivery: object): AbortSignal {
+  signalOf(delivery: Delivery): AbortSignal {
     return this.#controllerOf(delivery).signal
   }
 
@@ -120,9 +121,10 @@ export abstract class Consumer implements Intake, Settler {
   }
 
   /** Hands a message over. */
-  hand(delivery: Delivery): void {
-    delivery.recipient = this
+  hand(delivery: Delivery): View {
+    delivery.settler = this
     if (this.host.observed) this.#tell(delivery)
+    return new View(delivery.envelope, this, delivery)
   }
 
   #tell({ envelope, deliveryCount }: Delivery): void {
@@ -136,7 +138,7 @@ export abstract class Consumer implements Intake, Settler {
     workload.progress++
   }
 
-  #controllerOf(delivery: object): AbortController {
+  #controllerOf(delivery: Delivery): AbortController {
     const controller = this.#controllers.get(delivery) ?? new AbortController()
     this.#controllers.set(delivery, controller)
     return controller

@@ -15,8 +15,11 @@ import { Delivery } from './delivery.ts'
 import type { Handler, Message } from './message.ts'
 import type { Facts } from './rules.ts'
 import { type TimeHost, Timetable } from './timetable.ts'
+import { View } from './view.ts'
 
 const resolved: Promise<void> = Promise.resolve()
+
+const none: readonly never[] = Object.freeze([])
 
 /** What a `Direct` asks of the broker. */
 export interface DirectHost extends TimeHost {
@@ -40,7 +43,20 @@ export interface DirectParts {
   readonly order: number
 }
 
+/**
+ * It is also the route of the topics that lead to it alone: then publishing
+ * reads little memory on its way to the handler. What it reads comes first here.
+ */
 export class Direct implements Intake, Recipient, Scheduled {
+  /** Itself, while receiving is nothing but calling the handler, so that `call` will do. */
+  only: Direct | undefined
+  readonly #handler: Handler
+  /** Calls of the handler, and how many of them are over: all that is counted when nothing special happens. */
+  #called = 0
+  #returned = 0
+  readonly isSelective: boolean
+  readonly directs: readonly Direct[] = [this]
+  readonly queues: readonly never[] = none
   readonly filter: string
   readonly group: undefined
   readonly where: DirectParts['where']
@@ -55,20 +71,14 @@ export class Direct implements Intake, Recipient, Scheduled {
   isOver = false
   /** Called when a handler has returned. */
   watchers: Set<() => void> | undefined
-  readonly #handler: Handler
   readonly #host: DirectHost
   #isPaused = false
-  /** Calls of the handler, and how many of them are over: all that is counted when nothing special happens. */
-  #called = 0
-  #returned = 0
-  /** Whether receiving is nothing but calling the handler, so that `call` will do. */
-  isPlain = false
-  /** Whether it is plain, and its message could be anybody's. */
+  /** Whether `call` will do, and its message could be anybody's. */
   mayShare = false
   /** What else there is to count; `acked` is what `#returned` has to be corrected by. */
   readonly #special: Counts = zeroCounts()
-  /** Events that wait for their time. */
-  readonly #delayed: Timetable
+  /** Events that wait for their time; made when the first one comes. */
+  #delayed: Timetable | undefined
   /** Handlers that have not returned are not waited for any more. */
   #isAbandoned = false
   #controller: AbortController | undefined
@@ -76,12 +86,12 @@ export class Direct implements Intake, Recipient, Scheduled {
   constructor({ filter, handler, where, params, isLiteral, order }: DirectParts, host: DirectHost) {
     this.filter = filter
     this.where = where
+    this.isSelective = where !== undefined
     this.params = params
     this.#isLiteral = isLiteral
     this.order = order
     this.#handler = handler
     this.#host = host
-    this.#delayed = new Timetable(this, host, Infinity)
     this.#review()
   }
 
@@ -99,25 +109,24 @@ export class Direct implements Intake, Recipient, Scheduled {
   }
 
   get nextDeadline(): number {
-    return this.#delayed.next
+    return this.#delayed?.next ?? Infinity
   }
 
   /**
-   * Receives an event that is its own message, while that is plain: what most
+   * Receives a message whose recipient it is, while that is plain: what most
    * publishing comes to, so nothing is done here that can be done elsewhere.
    *
    * @returns whether the handler has not done with the message when it returns
    */
-  call(event: Envelope): boolean {
+  call(message: Message): boolean {
     this.#called++
-    event.recipient = this
     const handler = this.#handler // called without `this`
     try {
-      const result = handler(event)
-      if (result !== undefined) return this.#settle(event, result)
+      const result = handler(message)
+      if (result !== undefined) return this.#settle(message, result)
       this.#returned++
     } catch (error) {
-      this.#finish(event, true, error)
+      this.#finish(message, true, error)
     }
     return false
   }
@@ -155,28 +164,29 @@ export class Direct implements Intake, Recipient, Scheduled {
     workload.delayed++
     this.#special.matched++
     this.#special.delayed++
-    const delivery = new Delivery(event, 1, this)
+    const delivery = new Delivery(event, 0)
     delivery.state = 'delayed'
+    this.#delayed ??= new Timetable(this, this.#host, Infinity)
     this.#delayed.set(delivery, Math.min(dueAt, event.expiresAt ?? Infinity))
   }
 
   /** Calls the handler with the first event that is due. */
   fire(now: number): void {
-    const delivery = this.#delayed.takeDue(now)
+    const delivery = this.#delayed?.takeDue(now)
     if (delivery === undefined) return
     this.#undelay(delivery)
-    if (delivery.envelope.isExpired(now)) this.refuse(delivery, 'expired')
-    else this.receive(delivery)
+    if (delivery.envelope.isExpired(now)) this.refuse(delivery.envelope, 'expired')
+    else this.receive(new View(delivery.envelope, this))
     this.#host.moved(this)
   }
 
   /** What is delayed beyond `time` is cancelled. */
   setHorizon(time: number): void {
-    for (const delivery of this.#delayed.delayedBeyond(time)) {
+    for (const delivery of this.#delayed?.delayedBeyond(time) ?? []) {
       // Whoever was told of one may have ended the others.
       if (delivery.state !== 'delayed') continue
       this.#undelay(delivery)
-      this.refuse(delivery, 'cancelled')
+      this.refuse(delivery.envelope, 'cancelled')
     }
   }
 
@@ -250,13 +260,14 @@ export class Direct implements Intake, Recipient, Scheduled {
   }
 
   #review(): void {
-    this.isPlain = !this.isOver && !this.#isPaused && !this.#host.observed && this.watchers === undefined
-    this.mayShare = this.isPlain && this.#isLiteral
+    const isPlain = !this.isOver && !this.#isPaused && !this.#host.observed && this.watchers === undefined
+    this.only = isPlain && !this.isSelective ? this : undefined
+    this.mayShare = isPlain && this.#isLiteral
   }
 
   /** A delayed event goes on; it is counted anew. */
   #undelay(delivery: Delivery): void {
-    this.#delayed.clear(delivery)
+    this.#delayed?.clear(delivery)
     delivery.state = 'ended'
     this.#host.workload.delayed--
     this.#special.matched--

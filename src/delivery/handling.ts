@@ -47,12 +47,12 @@ export class Handling extends Consumer {
   deliver(delivery: Delivery): void {
     const place = this.#free.pop() ?? this.#makePlace()
     place.delivery = delivery
-    this.hand(delivery)
+    const message = this.hand(delivery)
     const handler = this.#handler // called without `this`
     let result: unknown
     let failed = false
     try {
-      result = handler(delivery)
+      result = handler(message)
       if (result !== undefined && isThenable(result)) return this.#await(place, delivery, result)
     } catch (error) {
       failed = true
@@ -91,7 +91,7 @@ export class Handling extends Consumer {
 
   #await(place: Place, delivery: Delivery, result: PromiseLike<unknown>): void {
     whenSettled(result, place.fulfilled, place.rejected)
-    if (delivery.state === 'inFlight') this.queue.beginAckWait(delivery)
+    if (delivery.state === 'inFlight') this.queue.times.beginAckWait(delivery)
   }
 
   #returned(place: Place, result: unknown, failed: boolean): void {

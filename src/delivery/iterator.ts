@@ -12,10 +12,11 @@ import type { Delivery } from './delivery.ts'
 import type { MessageQueue } from './queue.ts'
 import { Ring } from './ring.ts'
 import type { QueueHost } from './rules.ts'
+import type { View } from './view.ts'
 
-type Result = IteratorResult<Delivery, undefined>
+type Result = IteratorResult<View, undefined>
 
-export class Iteration extends Consumer implements AsyncIterableIterator<Delivery, undefined> {
+export class Iteration extends Consumer implements AsyncIterableIterator<View, undefined> {
   /** Ends the subscription; what is in hand has been put down by then. */
   readonly #leave: () => void
   readonly #waiting = new Ring<(result: Result) => void>()
@@ -60,7 +61,7 @@ export class Iteration extends Consumer implements AsyncIterableIterator<Deliver
   async return(value?: undefined): Promise<Result> {
     this.#leave()
     // What was in hand when the subscription ended another way.
-    for (const delivery of this.running) delivery.nack()
+    for (const delivery of this.running) delivery.settle({ outcome: 'nack' })
     return { done: true, value }
   }
 
@@ -105,14 +106,13 @@ export class Iteration extends Consumer implements AsyncIterableIterator<Deliver
 
   /** Asking for more than may be in hand acks the oldest. */
   #makeRoomInHand(): void {
-    while (this.#inHand.length >= this.concurrency && this.#inHand[0]?.ack());
+    while (this.#inHand.length >= this.concurrency && this.#inHand[0]?.settle());
   }
 
   #hold(delivery: Delivery): Result {
-    this.hand(delivery)
     this.#inHand.push(delivery)
-    this.queue.beginAckWait(delivery)
-    return { done: false, value: delivery }
+    this.queue.times.beginAckWait(delivery)
+    return { done: false, value: this.hand(delivery) }
   }
 }
 

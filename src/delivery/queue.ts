@@ -21,10 +21,17 @@ import { Rotation } from './rotation.ts'
 import type { GivenUp, QueueHost, QueueParts, QueueRules } from './rules.ts'
 import { Timetable } from './timetable.ts'
 
+const none: readonly never[] = Object.freeze([])
+
 /** Dead letter topics that an event may go through. */
 const MAX_HOPS = 8
 
+/** It is also the route of the topics that lead to it alone. */
 export class MessageQueue implements Scheduled {
+  readonly only: undefined
+  readonly queues: readonly MessageQueue[] = [this]
+  readonly directs: readonly never[] = none
+  readonly isSelective: boolean
   readonly filter: string
   readonly group: string | undefined
   readonly rules: QueueRules
@@ -32,6 +39,7 @@ export class MessageQueue implements Scheduled {
   readonly mayWait: boolean
   readonly counts: Counts = zeroCounts()
   readonly consumers: Rotation = new Rotation()
+  readonly times: Timetable
   /** Written by the broker's schedule of queues. */
   position = -1
   readonly order: number
@@ -47,7 +55,6 @@ export class MessageQueue implements Scheduled {
   horizon: number = Infinity
   readonly #host: QueueHost<MessageQueue>
   readonly #backlog = new Backlog()
-  readonly #times: Timetable
   /** Called when a message came to its end or a handler returned; see `drain()`. */
   watchers: Set<() => void> | undefined
 
@@ -55,10 +62,11 @@ export class MessageQueue implements Scheduled {
     this.filter = filter
     this.group = group
     this.rules = rules
+    this.isSelective = rules.where !== undefined
     this.mayWait = rules.overflow === 'wait' || rules.overflow === 'reject'
     this.order = order
     this.#host = host
-    this.#times = new Timetable(this, host, rules.ackWaitMs)
+    this.times = new Timetable(this, host, rules.ackWaitMs)
   }
 
   get where(): QueueRules['where'] {
@@ -79,7 +87,7 @@ export class MessageQueue implements Scheduled {
   }
 
   get nextDeadline(): number {
-    return this.#times.next
+    return this.times.next
   }
 
   /**
@@ -103,7 +111,7 @@ export class MessageQueue implements Scheduled {
   /** What most messages come to: as `#end`, without what the others need. */
   ack(delivery: Delivery): void {
     const { counts } = this
-    if (delivery.position >= 0) this.#times.clear(delivery)
+    if (delivery.position >= 0) this.times.clear(delivery)
     delivery.state = 'ended'
     counts.inFlight--
     counts.acked++
@@ -149,29 +157,20 @@ export class MessageQueue implements Scheduled {
   /** What is delayed beyond `time` ends as cancelled, now and later. */
   setHorizon(time: number): void {
     this.horizon = time
-    for (const delivery of this.#times.delayedBeyond(time)) {
+    for (const delivery of this.times.delayedBeyond(time)) {
       // Whoever was told of one may have ended the others.
       if (delivery.state === 'delayed') this.#end(delivery, 'cancelled')
     }
   }
 
-  /** An async delivery: see `Timetable`. */
-  beginAckWait(delivery: Delivery): void {
-    this.#times.beginAckWait(delivery)
-  }
-
-  /** Moves the end of the ack wait to `ms` from now, never back. */
-  extend(delivery: Delivery, ms: number): void {
-    this.#times.extend(delivery, ms)
-  }
-
   /** Does the first thing that is due. */
   fire(now: number): void {
-    const delivery = this.#times.takeDue(now)
+    const delivery = this.times.takeDue(now)
     if (delivery === undefined) return
     if (delivery.state === 'inFlight') {
-      const facts = { topic: delivery.topic, filter: this.filter }
-      delivery.expire(new BusbarError('ERR_ACK_WAIT', `No settlement within ${this.rules.ackWaitMs} ms`, facts))
+      const facts = { topic: delivery.envelope.topic, filter: this.filter }
+      const error = new BusbarError('ERR_ACK_WAIT', `No settlement within ${this.rules.ackWaitMs} ms`, facts)
+      delivery.settler?.expire(delivery, error)
     } else if (delivery.envelope.isExpired(now)) this.#giveUp(delivery, 'expired', undefined)
     else {
       this.#leave(delivery)
@@ -187,7 +186,7 @@ export class MessageQueue implements Scheduled {
       const { dueAt, expiresAt } = extras
       // An event from the history may have been due long ago.
       if (dueAt !== undefined && dueAt > this.#host.clock.now()) return this.#delay(delivery, dueAt)
-      if (expiresAt !== undefined) this.#times.set(delivery, expiresAt)
+      if (expiresAt !== undefined) this.times.set(delivery, expiresAt)
     }
     this.#enqueue(delivery)
     this.#backlog.push(delivery)
@@ -200,7 +199,7 @@ export class MessageQueue implements Scheduled {
    */
   #overflow(event: Envelope): void {
     const isOldest = this.rules.overflow === 'dropOldest'
-    const victim = isOldest ? (this.#backlog.oldest() ?? this.#times.lastDelayed()) : undefined
+    const victim = isOldest ? (this.#backlog.oldest() ?? this.times.lastDelayed()) : undefined
     this.counts.skipped++
     if (victim === undefined) {
       this.counts.overflowed++
@@ -222,7 +221,7 @@ export class MessageQueue implements Scheduled {
     const { counts } = this
     const { workload } = this.#host
     workload.progress++
-    this.#times.clear(delivery)
+    this.times.clear(delivery)
     if (delivery.state === 'inFlight') counts.inFlight--
     else if (delivery.state === 'queued') {
       counts.queued--
@@ -236,7 +235,7 @@ export class MessageQueue implements Scheduled {
 
   /** Whether it has neither expired nor to wait for another message of its key. */
   #mayStart(delivery: Delivery): boolean {
-    if (!delivery.envelope.isExpired(this.#times.now)) return this.#backlog.claim(delivery)
+    if (!delivery.envelope.isExpired(this.times.now)) return this.#backlog.claim(delivery)
     this.#giveUp(delivery, 'expired', undefined)
     return false
   }
@@ -244,7 +243,7 @@ export class MessageQueue implements Scheduled {
   /** It stays what the broker is busy with, until the consumer says that it is done. */
   #start(delivery: Delivery): Delivery {
     const { counts } = this
-    if (delivery.position >= 0) this.#times.clear(delivery)
+    if (delivery.position >= 0) this.times.clear(delivery)
     delivery.state = 'inFlight'
     counts.queued--
     counts.inFlight++
@@ -257,7 +256,7 @@ export class MessageQueue implements Scheduled {
     delivery.state = 'delayed'
     this.counts.delayed++
     this.#host.workload.delayed++
-    this.#times.set(delivery, Math.min(dueAt, delivery.envelope.expiresAt ?? Infinity))
+    this.times.set(delivery, Math.min(dueAt, delivery.envelope.expiresAt ?? Infinity))
   }
 
   /** A message that was delivered is queued, before those that were not. */
@@ -265,7 +264,7 @@ export class MessageQueue implements Scheduled {
     this.#enqueue(delivery)
     this.#backlog.pushBack(delivery)
     const { expiresAt } = delivery.envelope
-    if (expiresAt !== undefined) this.#times.set(delivery, expiresAt)
+    if (expiresAt !== undefined) this.times.set(delivery, expiresAt)
     this.#host.ready(this)
   }
 

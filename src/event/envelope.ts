@@ -3,9 +3,8 @@
  * much as delivering it, so the attributes are kept as they came and put
  * together when somebody reads them.
  *
- * An envelope is also the message of `qos: 0` handlers: nothing can be settled
- * there, so publishing allocates nothing else. Handlers that are called one
- * after the other share it.
+ * An envelope is also the message of a lone `qos: 0` handler: nothing can be
+ * settled there, so publishing allocates nothing else.
  *
  * Layer 5.
  */
@@ -16,7 +15,8 @@ import type { Isolator } from './isolation.ts'
 /** Whoever receives a message: what the message asks it about. */
 export interface Recipient {
   params(topic: string): readonly string[]
-  signalOf(message: object): AbortSignal
+  /** @param delivery which of its deliveries, when they have a signal each */
+  signalOf(delivery: object | undefined): AbortSignal
 }
 
 /** What all events of one broker have in common. */
@@ -80,7 +80,7 @@ export class Envelope implements Message {
   serial: number
   /** When it was accepted, and by whom. */
   stamp: Stamp
-  /** Whose message the envelope is now, if it is one; undefined again once all have returned who shared it. */
+  /** Set when the envelope is a message. */
   recipient: Recipient | undefined
   #event: CloudEvent | undefined
 
@@ -169,7 +169,7 @@ export class Envelope implements Message {
   }
 
   get signal(): AbortSignal {
-    return this.#to.signalOf(this)
+    return this.#to.signalOf(undefined)
   }
 
   ack(): boolean {
@@ -189,12 +189,6 @@ export class Envelope implements Message {
   }
 
   get #to(): Recipient {
-    return this.recipient ?? nobody
+    return this.recipient as Recipient // who reads it as a message is one
   }
-}
-
-/** For handlers that read a message after they have returned: there is nothing left to abort then. */
-const nobody: Recipient = {
-  params: () => [],
-  signalOf: () => new AbortController().signal,
 }

@@ -156,6 +156,19 @@ describe('qos 0, closely', () => {
     }
   })
 
+  it('keeps what a handler does to its message from the others', async ({ broker, subscribe }) => {
+    const seen = recorder()
+    const edit = (message: Message): void => {
+      for (const name of ['data', 'topic', 'event', 'params']) Reflect.set(message, name, 'edited')
+    }
+    for (const handler of [edit, seen.handler, edit, seen.handler]) subscribe('a', handler, { qos: 0 })
+    await broker.publish('a', 1)
+    assert.deepEqual(
+      seen.messages.map(({ data, topic, event, params }) => [data, topic, event.data, params]),
+      [1, 1].map((data) => [data, 'a', data, []]),
+    )
+  })
+
   it('has a signal that nothing aborts when its handler has returned and it was not alone', async ({
     broker,
     subscribe,
