@@ -71,7 +71,7 @@ export class Acceptance {
     for (let i = 0; i < queues.length; i++) if (queues[i]?.isFull) return this.#admit(event, route, undefined)
     this.published++
     for (let i = 0; i < queues.length; i++) queues[i]?.offer(event, false)
-    if (directs.length > 0) this.#hub.dispatcher.dispatch(event, directs)
+    if (directs.length > 0) this.#hub.dispatcher.fanOut(event, directs)
     return resolved
   }
 

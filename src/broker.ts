@@ -86,11 +86,7 @@ export class Broker<in out Topics extends object = AnyTopics, in out D extends D
     checkAttribute('source', source)
     const { store, load } = isolatorFor(isolation)
     const hub = new Hub(settings, (...facts) => acceptance.deadLetter(...facts))
-    const acceptance = new Acceptance(
-      hub,
-      { source, idPrefix: randomPrefix(random), load, copies: load && new WeakMap() },
-      store,
-    )
+    const acceptance = new Acceptance(hub, { source, idPrefix: randomPrefix(random), load }, store)
     const registry = new Registry(hub, settings.defaults)
     this.#hub = hub
     this.#acceptance = acceptance

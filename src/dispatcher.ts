@@ -11,7 +11,7 @@ import { Ring } from './delivery/ring.ts'
 import { Turn } from './delivery/turn.ts'
 import { View } from './delivery/view.ts'
 import type { Workload } from './delivery/workload.ts'
-import type { Envelope, Recipient } from './event/envelope.ts'
+import type { Envelope } from './event/envelope.ts'
 import type { Clock } from './time/clock.ts'
 
 /** How many messages a queue delivers before the next queue has its turn. */
@@ -72,7 +72,7 @@ export class Dispatcher {
     if (this.#ready.length > 0) this.#schedule()
   }
 
-  /** As `dispatch`, to the only one that matches: its message is the event itself. Small, so that the engine can inline it. */
+  /** As `fanOut`, to the only one that matches: its message is the event itself. Small, so that the engine can inline it. */
   call(event: Envelope, only: Direct): void {
     if (this.#mustLine) return this.#line(event, only.directs)
     this.#mustLine = true
@@ -82,22 +82,11 @@ export class Dispatcher {
     else this.#mustLine = false
   }
 
-  /** As `fanOut`, for data that is shared, in as few messages as possible. */
-  dispatch(event: Envelope, targets: readonly Direct[]): void {
-    if (this.#mustLine) return this.#line(event, targets)
-    this.#mustLine = true
-    share(event, targets)
-    this.#serveLine()
-  }
-
   /** Calls `qos: 0` handlers; events published by them follow when all have been called, in order. */
   fanOut(event: Envelope, targets: readonly Direct[]): void {
     if (this.#mustLine) return this.#line(event, targets)
     this.#mustLine = true
-    for (let i = 0; i < targets.length; i++) {
-      const target = targets[i] as Direct // within the length
-      target.receive(new View(event, target))
-    }
+    share(event, targets)
     this.#serveLine()
   }
 
@@ -167,11 +156,12 @@ export class Dispatcher {
 /**
  * One message for as many handlers as possible, each its recipient in turn.
  * It stays with a handler that has not done with it when it returns; those with
- * wildcards need one of their own, which remembers what these stood for.
+ * wildcards need one of their own, which remembers what these stood for, and so
+ * do all when each gets data of its own.
  */
 function share(event: Envelope, targets: readonly Direct[]): void {
-  const shared = new View(event, nobody)
-  let isTaken = false
+  const shared = new View(event)
+  let isTaken = event.stamp.origin.load !== undefined
   for (let i = 0; i < targets.length; i++) {
     const target = targets[i] as Direct // within the length
     if (isTaken || !target.mayShare) target.receive(new View(event, target))
@@ -180,11 +170,5 @@ function share(event: Envelope, targets: readonly Direct[]): void {
       isTaken = target.call(shared)
     }
   }
-  if (!isTaken) shared.passTo(nobody)
-}
-
-/** For handlers that read a shared message after they have returned: there is nothing left to abort then. */
-const nobody: Recipient = {
-  params: () => [],
-  signalOf: () => new AbortController().signal,
+  if (!isTaken) shared.passTo(undefined)
 }

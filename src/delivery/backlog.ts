@@ -3,12 +3,12 @@
  * whose delay is over, the oldest event before the others, then those that were
  * never delivered, in order of acceptance.
  *
- * An delivery that ends while it stands here stays until it is passed or swept:
+ * A delivery that ends while it stands here stays until it is passed or swept:
  * its `state` says that it is over.
  *
  * Layer 8.
  */
-import { comesAfter, type Delivery, isQueued } from './delivery.ts'
+import { comesAfter, Delivery, isQueued, type Queued } from './delivery.ts'
 import { firstLive, Lanes, takeLive } from './lanes.ts'
 import { Ring } from './ring.ts'
 
@@ -16,7 +16,7 @@ import { Ring } from './ring.ts'
 const SWEEP_AT = 64
 
 export class Backlog {
-  readonly #fresh = new Ring<Delivery>()
+  readonly #fresh = new Ring<Queued>()
   readonly #returned = new Ring<Delivery>()
   /** Made when the first event with a key comes. */
   #lanes: Lanes | undefined
@@ -26,20 +26,24 @@ export class Backlog {
   #dead = 0
 
   /** A message that was never delivered. */
-  push(delivery: Delivery): void {
-    if (delivery.envelope.key !== undefined) this.#lanes ??= new Lanes()
-    this.#fresh.push(delivery)
+  push(item: Queued): void {
+    if (item.key !== undefined) this.#lanes ??= new Lanes()
+    this.#fresh.push(item)
   }
 
   /** A message whose delay is over, or that was given back. */
   pushBack(delivery: Delivery): void {
-    if (delivery.envelope.key !== undefined) this.#lanes ??= new Lanes()
+    if (delivery.key !== undefined) this.#lanes ??= new Lanes()
     this.#returned.insert(delivery, comesAfter)
   }
 
   /** Takes out the next message, unless it is held back. */
   shift(): Delivery | undefined {
-    return this.#returned.length === 0 && this.#holding === undefined ? takeLive(this.#fresh) : this.#choose()
+    const ring: Ring<Queued> =
+      this.#returned.length === 0 || firstLive(this.#returned) === undefined ? this.#fresh : this.#returned
+    if (this.#holding !== undefined && this.#isHeldBack(firstLive(ring))) return undefined
+    const item = takeLive(ring)
+    return item && deliveryOf(item)
   }
 
   /** @returns whether the message may go on; if another one of its key is under way, it is parked until that is released */
@@ -62,7 +66,7 @@ export class Backlog {
   /** With `ordered`: a message waits for redelivery, and those that come after it wait with it. */
   hold(delivery: Delivery): void {
     // One with a key keeps its lane instead.
-    if (delivery.envelope.key === undefined) (this.#holding ??= new Set()).add(delivery)
+    if (delivery.key === undefined) (this.#holding ??= new Set()).add(delivery)
   }
 
   /** @returns whether the message had held back others */
@@ -70,12 +74,16 @@ export class Backlog {
     return this.#holding?.delete(delivery) ?? false
   }
 
+  /** The one to go when there is no room; a plain event is taken out for that. */
   oldest(): Delivery | undefined {
     const returned = firstLive(this.#returned)
     if (returned !== undefined) return returned
     const parked = this.#lanes?.oldest()
     const fresh = firstLive(this.#fresh)
-    return parked === undefined || (fresh !== undefined && comesAfter(parked, fresh)) ? fresh : parked
+    if (parked !== undefined && (fresh === undefined || comesAfter(fresh, parked))) return parked
+    if (fresh === undefined || fresh instanceof Delivery) return fresh
+    this.#fresh.shift()
+    return deliveryOf(fresh)
   }
 
   /** A queued message ended where it stood: when too many have, they are swept out. @param living how many are queued */
@@ -89,19 +97,19 @@ export class Backlog {
 
   /** Takes out everything that is queued. */
   clear(): Delivery[] {
-    const all = [...this.#returned.toArray(), ...(this.#lanes?.parked() ?? []), ...this.#fresh.toArray()]
+    const fresh = this.#fresh.toArray().map(deliveryOf)
+    const all = [...this.#returned.toArray(), ...(this.#lanes?.parked() ?? []), ...fresh]
     this.#fresh.clear()
     this.#returned.clear()
     return all
   }
 
-  #choose(): Delivery | undefined {
-    const ring = firstLive(this.#returned) === undefined ? this.#fresh : this.#returned
-    return this.#isHeldBack(firstLive(ring)) ? undefined : takeLive(ring)
+  #isHeldBack(item: Queued | undefined): boolean {
+    if (this.#holding === undefined || item === undefined) return false
+    return [...this.#holding].some((holding) => comesAfter(item, holding))
   }
+}
 
-  #isHeldBack(delivery: Delivery | undefined): boolean {
-    if (delivery === undefined || this.#holding === undefined) return false
-    return [...this.#holding].some((holding) => comesAfter(delivery, holding))
-  }
+function deliveryOf(item: Queued): Delivery {
+  return item instanceof Delivery ? item : new Delivery(item, 0)
 }

@@ -8,10 +8,10 @@
 import type { BusbarError } from '../errors.ts'
 import type { Counts } from '../stats.ts'
 import type { Intake } from '../subscription.ts'
-import type { Delivery, Settlement, Settler } from './delivery.ts'
+import type { Delivery, Settlement } from './delivery.ts'
 import type { MessageQueue } from './queue.ts'
 import type { QueueHost } from './rules.ts'
-import { View } from './view.ts'
+import { type Settler, View } from './view.ts'
 
 export interface ConsumerOptions {
   readonly concurrency: number
@@ -24,8 +24,6 @@ export abstract class Consumer implements Intake, Settler {
   readonly host: QueueHost<MessageQueue>
   readonly concurrency: number
   isPaused = false
-  /** Made when somebody asks for one, or when there is something to abort. */
-  readonly #controllers = new WeakMap<Delivery, AbortController>()
 
   constructor(queue: MessageQueue, host: QueueHost<MessageQueue>, { concurrency, params }: ConsumerOptions) {
     this.queue = queue
@@ -68,14 +66,9 @@ export abstract class Consumer implements Intake, Settler {
     this.queue.times.extend(delivery, ms)
   }
 
-  expire(delivery: Delivery, error: BusbarError): void {
-    this.settle(delivery, { outcome: 'nack', error })
-    this.giveUpOn(delivery)
-    this.#abort(delivery, error)
-  }
-
-  signalOf(delivery: Delivery): AbortSignal {
-    return this.#controllerOf(delivery).signal
+  /** Never asked: a message that can be settled has its own. */
+  get signal(): AbortSignal {
+    return new AbortController().signal
   }
 
   pause(isPaused: boolean): void {
@@ -107,7 +100,7 @@ export abstract class Consumer implements Intake, Settler {
     } else {
       queue.close()
       if (abandons) queue.abandon(reason)
-      else for (const delivery of this.running) this.#abort(delivery, reason)
+      else for (const delivery of this.running) delivery.holder?.abort(reason)
     }
     this.host.moved(queue)
   }
@@ -122,9 +115,10 @@ export abstract class Consumer implements Intake, Settler {
 
   /** Hands a message over. */
   hand(delivery: Delivery): View {
-    delivery.settler = this
+    const message = new View(delivery.envelope, this, delivery)
+    delivery.holder = message
     if (this.host.observed) this.#tell(delivery)
-    return new View(delivery.envelope, this, delivery)
+    return message
   }
 
   #tell({ envelope, deliveryCount }: Delivery): void {
@@ -138,19 +132,9 @@ export abstract class Consumer implements Intake, Settler {
     workload.progress++
   }
 
-  #controllerOf(delivery: Delivery): AbortController {
-    const controller = this.#controllers.get(delivery) ?? new AbortController()
-    this.#controllers.set(delivery, controller)
-    return controller
-  }
-
-  #abort(delivery: Delivery, reason: unknown): void {
-    this.#controllerOf(delivery).abort(reason)
-  }
-
   /** @returns whether the delivery could still have settled its message, which goes to `dispose` then */
   #takeAway(delivery: Delivery, reason: BusbarError, dispose: (delivery: Delivery) => void): boolean {
-    this.#abort(delivery, reason)
+    delivery.holder?.abort(reason)
     const isHeld = delivery.state === 'inFlight'
     if (isHeld) dispose(delivery)
     return isHeld

@@ -11,7 +11,7 @@
  * Layer 6.
  */
 import type { BusbarError } from '../errors.ts'
-import type { Envelope, Recipient } from '../event/envelope.ts'
+import type { Envelope } from '../event/envelope.ts'
 import type { Timed } from '../time/deadlines.ts'
 
 /** What becomes of a message that is not acked. */
@@ -21,13 +21,13 @@ export interface Settlement {
   readonly error?: unknown
 }
 
-/** Who delivers messages that can be settled. */
-export interface Settler extends Recipient {
-  /** @param settlement undefined for an ack */
-  settle(delivery: Delivery, settlement: Settlement | undefined): void
-  extend(delivery: Delivery, ms: number): void
+/** What a handler holds of a delivery. */
+export interface Holder {
+  /** @returns whether it was this call that settled it. @param settlement undefined for an ack */
+  settle(settlement?: Settlement): boolean
   /** The ack wait is over. */
-  expire(delivery: Delivery, error: BusbarError): void
+  expire(error: BusbarError): void
+  abort(reason: unknown): void
 }
 
 export type State = 'queued' | 'delayed' | 'inFlight' | 'ended'
@@ -38,8 +38,8 @@ export class Delivery implements Timed {
   deliveryCount: number
   /** Written by `Deadlines`. Queued: expiry. Delayed: when its time comes. In flight: end of the ack wait. */
   position = -1
-  /** Who has been given it. */
-  settler: Settler | undefined = undefined
+  /** Set when it is handed over. */
+  holder: Holder | undefined = undefined
 
   /** @param deliveryCount deliveries so far */
   constructor(envelope: Envelope, deliveryCount: number) {
@@ -51,18 +51,18 @@ export class Delivery implements Timed {
     return this.envelope.serial
   }
 
-  /** @returns whether it was this call that settled it. @param settlement undefined for an ack */
-  settle(settlement?: Settlement): boolean {
-    if (this.state !== 'inFlight') return false
-    this.settler?.settle(this, settlement)
-    return true
+  get key(): string | undefined {
+    return this.envelope.key
   }
 }
 
-export function comesAfter(a: Delivery, b: Delivery): boolean {
+export function comesAfter(a: Queued, b: Queued): boolean {
   return a.order > b.order
 }
 
-export function isQueued(delivery: Delivery): boolean {
-  return delivery.state === 'queued'
+/** What stands in a queue: a plain event becomes a delivery when its turn comes, and until then there is nothing to know about it. */
+export type Queued = Delivery | Envelope
+
+export function isQueued(item: Queued): boolean {
+  return !(item instanceof Delivery) || item.state === 'queued'
 }

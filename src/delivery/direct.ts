@@ -104,7 +104,7 @@ export class Direct implements Intake, Recipient, Scheduled {
     return counts
   }
 
-  signalOf(): AbortSignal {
+  get signal(): AbortSignal {
     return (this.#controller ??= new AbortController()).signal
   }
 

@@ -61,7 +61,7 @@ export class Iteration extends Consumer implements AsyncIterableIterator<View, u
   async return(value?: undefined): Promise<Result> {
     this.#leave()
     // What was in hand when the subscription ended another way.
-    for (const delivery of this.running) delivery.settle({ outcome: 'nack' })
+    for (const delivery of this.running) delivery.holder?.settle({ outcome: 'nack' })
     return { done: true, value }
   }
 
@@ -106,7 +106,7 @@ export class Iteration extends Consumer implements AsyncIterableIterator<View, u
 
   /** Asking for more than may be in hand acks the oldest. */
   #makeRoomInHand(): void {
-    while (this.#inHand.length >= this.concurrency && this.#inHand[0]?.settle());
+    while (this.#inHand.length >= this.concurrency && this.#inHand[0]?.holder?.settle());
   }
 
   #hold(delivery: Delivery): Result {

@@ -5,7 +5,7 @@
  *
  * Layer 7.
  */
-import { comesAfter, type Delivery, isQueued } from './delivery.ts'
+import { comesAfter, type Delivery, isQueued, type Queued } from './delivery.ts'
 import { Ring } from './ring.ts'
 
 interface Lane {
@@ -19,7 +19,7 @@ export class Lanes {
 
   /** @returns whether it is the delivery's turn; if not, it is parked until `release` hands it out */
   claim(delivery: Delivery): boolean {
-    const key = delivery.envelope.key
+    const key = delivery.key
     if (key === undefined) return true
     const lane = this.#lanes.get(key)
     if (lane === undefined) this.#lanes.set(key, { holder: delivery, parked: new Ring() })
@@ -31,7 +31,7 @@ export class Lanes {
 
   /** The delivery no longer holds its lane. @returns the one whose turn it is now, if any */
   release(delivery: Delivery): Delivery | undefined {
-    const key = delivery.envelope.key
+    const key = delivery.key
     const lane = key === undefined ? undefined : this.#lanes.get(key)
     if (key === undefined || lane?.holder !== delivery) return undefined
     const next = firstLive(lane.parked)
@@ -42,7 +42,7 @@ export class Lanes {
 
   /** The lane of `holder`, if it has one, is kept for `next`, which goes on in its stead. */
   pass(holder: Delivery, next: Delivery): void {
-    const key = holder.envelope.key
+    const key = holder.key
     const lane = key === undefined ? undefined : this.#lanes.get(key)
     if (lane?.holder === holder) lane.holder = next
   }
@@ -69,15 +69,15 @@ export class Lanes {
 }
 
 /** The first delivery that is still queued; those before it ended where they stood, and are forgotten. */
-export function firstLive(ring: Ring<Delivery>): Delivery | undefined {
+export function firstLive<T extends Queued>(ring: Ring<T>): T | undefined {
   while (ring.first !== undefined && !isQueued(ring.first)) ring.shift()
   return ring.first
 }
 
-/** Takes out the first delivery that is still queued. */
-export function takeLive(ring: Ring<Delivery>): Delivery | undefined {
+/** Takes that out. */
+export function takeLive<T extends Queued>(ring: Ring<T>): T | undefined {
   for (;;) {
-    const delivery = ring.shift()
-    if (delivery === undefined || delivery.state === 'queued') return delivery
+    const item = ring.shift()
+    if (item === undefined || isQueued(item)) return item
   }
 }

@@ -11,7 +11,7 @@
  * Layer 9.
  */
 import { BusbarError } from '../errors.ts'
-import type { Envelope } from '../event/envelope.ts'
+import type { Envelope, Extras } from '../event/envelope.ts'
 import { type Counts, type End, zeroCounts } from '../stats.ts'
 import type { Scheduled } from '../time/schedule.ts'
 import { Backlog } from './backlog.ts'
@@ -170,7 +170,7 @@ export class MessageQueue implements Scheduled {
     if (delivery.state === 'inFlight') {
       const facts = { topic: delivery.envelope.topic, filter: this.filter }
       const error = new BusbarError('ERR_ACK_WAIT', `No settlement within ${this.rules.ackWaitMs} ms`, facts)
-      delivery.settler?.expire(delivery, error)
+      delivery.holder?.expire(error)
     } else if (delivery.envelope.isExpired(now)) this.#giveUp(delivery, 'expired', undefined)
     else {
       this.#leave(delivery)
@@ -180,17 +180,24 @@ export class MessageQueue implements Scheduled {
   }
 
   #accept(event: Envelope): void {
+    if (event.extras === undefined) this.#backlog.push(event)
+    else if (!this.#acceptSpecial(event, event.extras)) return
+    this.counts.queued++
+    this.#host.workload.busy++
+    this.#host.ready(this)
+  }
+
+  /** @returns whether it is queued, and not delayed */
+  #acceptSpecial(event: Envelope, { dueAt, expiresAt }: Extras): boolean {
     const delivery = new Delivery(event, 0)
-    const { extras } = event
-    if (extras !== undefined) {
-      const { dueAt, expiresAt } = extras
-      // An event from the history may have been due long ago.
-      if (dueAt !== undefined && dueAt > this.#host.clock.now()) return this.#delay(delivery, dueAt)
+    // An event from the history may have been due long ago.
+    const isDue = dueAt === undefined || dueAt <= this.#host.clock.now()
+    if (!isDue) this.#delay(delivery, dueAt)
+    else {
+      this.#backlog.push(delivery)
       if (expiresAt !== undefined) this.times.set(delivery, expiresAt)
     }
-    this.#enqueue(delivery)
-    this.#backlog.push(delivery)
-    this.#host.ready(this)
+    return isDue
   }
 
   /**
@@ -208,12 +215,6 @@ export class MessageQueue implements Scheduled {
     }
     this.#accept(event)
     this.#end(victim, 'overflowed')
-  }
-
-  #enqueue(delivery: Delivery): void {
-    delivery.state = 'queued'
-    this.counts.queued++
-    this.#host.workload.busy++
   }
 
   /** Takes a message out of the state that it is in. */
@@ -261,7 +262,9 @@ export class MessageQueue implements Scheduled {
 
   /** A message that was delivered is queued, before those that were not. */
   #return(delivery: Delivery): void {
-    this.#enqueue(delivery)
+    delivery.state = 'queued'
+    this.counts.queued++
+    this.#host.workload.busy++
     this.#backlog.pushBack(delivery)
     const { expiresAt } = delivery.envelope
     if (expiresAt !== undefined) this.times.set(delivery, expiresAt)
@@ -285,7 +288,7 @@ export class MessageQueue implements Scheduled {
 
   /** The next message of the same key, if there is one, can go on. */
   #passOn(delivery: Delivery): void {
-    if (delivery.envelope.key !== undefined && this.#backlog.release(delivery)) this.#host.ready(this)
+    if (delivery.key !== undefined && this.#backlog.release(delivery)) this.#host.ready(this)
   }
 
   #giveUp(delivery: Delivery, reason: GivenUp, error: unknown): void {

@@ -5,25 +5,40 @@
  * Layer 7.
  */
 import { checkOne, DURATION } from '../checks.ts'
+import type { BusbarError } from '../errors.ts'
 import type { CloudEvent } from '../event/cloudevent.ts'
 import type { Envelope, Recipient } from '../event/envelope.ts'
-import type { Delivery } from './delivery.ts'
+import type { Delivery, Holder, Settlement } from './delivery.ts'
 import type { Message } from './message.ts'
 
-export class View implements Message {
+/** Who delivers messages that can be settled. */
+export interface Settler extends Recipient {
+  /** @param settlement undefined for an ack */
+  settle(delivery: Delivery, settlement: Settlement | undefined): void
+  extend(delivery: Delivery, ms: number): void
+  /** The message was taken away: what still runs for it is not waited for. */
+  giveUpOn(delivery: Delivery): void
+}
+
+export class View implements Message, Holder {
   readonly #envelope: Envelope
-  #recipient: Recipient
+  /** Undefined once all have returned who shared the message: nothing is left to abort then. */
+  #recipient: Recipient | undefined
   /** Undefined with `qos: 0`, where there is nothing to settle. */
   readonly #delivery: Delivery | undefined
+  /** Made when somebody asks for it. */
+  #signal: AbortController | AbortSignal | undefined
+  /** The event with this message's own data, once it was read; not used while data is shared. */
+  #event: CloudEvent | undefined
 
-  constructor(envelope: Envelope, recipient: Recipient, delivery?: Delivery) {
+  constructor(envelope: Envelope, recipient?: Recipient, delivery?: Delivery) {
     this.#envelope = envelope
     this.#recipient = recipient
     this.#delivery = delivery
   }
 
   /** It is somebody else's message now. */
-  passTo(recipient: Recipient): void {
+  passTo(recipient: Recipient | undefined): void {
     this.#recipient = recipient
   }
 
@@ -33,11 +48,12 @@ export class View implements Message {
 
   get data(): unknown {
     const envelope = this.#envelope
-    return envelope.stamp.origin.copies === undefined ? envelope.data : this.event.data
+    return envelope.stamp.origin.load === undefined ? envelope.data : this.event.data
   }
 
   get event(): CloudEvent {
-    return this.#envelope.eventFor(this)
+    const envelope = this.#envelope
+    return envelope.stamp.origin.load === undefined ? envelope.event : (this.#event ??= envelope.makeEvent())
   }
 
   get id(): string {
@@ -53,7 +69,7 @@ export class View implements Message {
   }
 
   get params(): readonly string[] {
-    return this.#recipient.params(this.#envelope.topic)
+    return this.#recipient?.params(this.#envelope.topic) ?? []
   }
 
   get deliveryCount(): number {
@@ -65,28 +81,58 @@ export class View implements Message {
   }
 
   get signal(): AbortSignal {
-    return this.#recipient.signalOf(this.#delivery)
+    if (this.#delivery === undefined && this.#recipient !== undefined) return this.#recipient.signal
+    const signal = (this.#signal ??= new AbortController())
+    return signal instanceof AbortController ? signal.signal : signal
   }
 
   ack(): boolean {
-    return this.#delivery?.settle() ?? false
+    return this.settle()
   }
 
   nack(options?: { readonly delayMs?: number }): boolean {
     const delayMs = options?.delayMs
     if (delayMs !== undefined) checkOne(delayMs, DURATION, 'delayMs')
-    return this.#delivery?.settle({ outcome: 'nack', delayMs }) ?? false
+    return this.settle({ outcome: 'nack', delayMs })
   }
 
   drop(reason?: unknown): boolean {
-    return this.#delivery?.settle({ outcome: 'drop', error: reason }) ?? false
+    return this.settle({ outcome: 'drop', error: reason })
   }
 
   extend(ms: number): boolean {
     checkOne(ms, DURATION, 'ms')
-    const delivery = this.#delivery
-    if (delivery?.state !== 'inFlight') return false
-    delivery.settler?.extend(delivery, ms)
-    return true
+    const delivery = this.#held
+    if (delivery !== undefined) this.#settler.extend(delivery, ms)
+    return delivery !== undefined
+  }
+
+  settle(settlement?: Settlement): boolean {
+    const delivery = this.#held
+    if (delivery !== undefined) this.#settler.settle(delivery, settlement)
+    return delivery !== undefined
+  }
+
+  expire(error: BusbarError): void {
+    const delivery = this.#held
+    if (delivery === undefined) return
+    this.#settler.settle(delivery, { outcome: 'nack', error })
+    this.#settler.giveUpOn(delivery)
+    this.abort(error)
+  }
+
+  /** Aborts `signal`, also one that nobody has asked for yet. */
+  abort(reason: unknown): void {
+    if (this.#signal instanceof AbortController) this.#signal.abort(reason)
+    else this.#signal ??= AbortSignal.abort(reason)
+  }
+
+  /** The delivery while it can still be settled. */
+  get #held(): Delivery | undefined {
+    return this.#delivery?.state === 'inFlight' ? this.#delivery : undefined
+  }
+
+  get #settler(): Settler {
+    return this.#recipient as Settler // with a delivery the recipient is one
   }
 }

@@ -15,8 +15,7 @@ import type { Isolator } from './isolation.ts'
 /** Whoever receives a message: what the message asks it about. */
 export interface Recipient {
   params(topic: string): readonly string[]
-  /** @param delivery which of its deliveries, when they have a signal each */
-  signalOf(delivery: object | undefined): AbortSignal
+  readonly signal: AbortSignal
 }
 
 /** What all events of one broker have in common. */
@@ -25,8 +24,6 @@ export interface Origin {
   /** Random, so that ids are unique without asking anybody. */
   readonly idPrefix: string
   readonly load: Isolator['load']
-  /** The event as each message has shown it, with data of its own; undefined when all share it. */
-  readonly copies: WeakMap<object, CloudEvent> | undefined
 }
 
 /** A reading of the wall clock, shared by the events that were accepted at that moment. */
@@ -99,6 +96,10 @@ export class Envelope implements Message {
     this.#event = undefined
   }
 
+  get order(): number {
+    return this.serial
+  }
+
   get key(): string | undefined {
     return this.extras?.key
   }
@@ -125,19 +126,11 @@ export class Envelope implements Message {
   }
 
   get event(): CloudEvent {
-    return (this.#event ??= this.#makeEvent())
+    return (this.#event ??= this.makeEvent())
   }
 
-  /** The event with data of that message's own, unless all share theirs. */
-  eventFor(message: object): CloudEvent {
-    const { copies } = this.stamp.origin
-    if (copies === undefined) return this.event
-    const copy = copies.get(message) ?? this.#makeEvent()
-    copies.set(message, copy)
-    return copy
-  }
-
-  #makeEvent(): CloudEvent {
+  /** The event with data of its own, unless all share theirs. */
+  makeEvent(): CloudEvent {
     const { extras, stamp, topic } = this
     const event: { [name: string]: unknown } = {
       specversion: '1.0',
@@ -169,7 +162,7 @@ export class Envelope implements Message {
   }
 
   get signal(): AbortSignal {
-    return this.#to.signalOf(undefined)
+    return this.#to.signal
   }
 
   ack(): boolean {
