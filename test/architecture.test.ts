@@ -18,11 +18,12 @@ const layers: readonly (readonly string[])[] = [
   ['event/json.ts', 'topic/params.ts', 'topic/typed.ts', 'delivery/message.ts', 'observer.ts', 'time/schedule.ts'],
   ['event/http.ts', 'event/envelope.ts', 'topic/trie.ts'],
   // One subscription's work.
-  ['event/dead-letter.ts', 'history.ts', 'subscription.ts', 'delivery/entry.ts'],
-  ['delivery/lanes.ts', 'delivery/rules.ts'],
-  ['delivery/backlog.ts', 'delivery/rotation.ts'],
+  ['event/dead-letter.ts', 'history.ts', 'subscription.ts', 'delivery/delivery.ts'],
+  ['delivery/lanes.ts', 'delivery/timetable.ts', 'delivery/view.ts'],
+  ['delivery/backlog.ts', 'delivery/rules.ts'],
+  ['delivery/rotation.ts'],
   ['delivery/queue.ts'],
-  ['delivery/delivery.ts', 'line.ts', 'options.ts'],
+  ['line.ts', 'options.ts'],
   ['delivery/consumer.ts', 'delivery/direct.ts'],
   ['delivery/handling.ts', 'delivery/iterator.ts'],
   // One broker's.
