@@ -38,6 +38,7 @@ const layers: readonly (readonly string[])[] = [
     'dapr/duration.ts',
     'dapr/expression.ts',
     'dapr/fields.ts',
+    'dapr/grace.ts',
     'dapr/json-text.ts',
     'dapr/log.ts',
     'dapr/paths.ts',
@@ -79,8 +80,8 @@ const layers: readonly (readonly string[])[] = [
     'dapr/resiliency.ts',
     'dapr/server.ts',
   ],
-  ['dapr/api.ts', 'dapr/resources.ts', 'dapr/settings.ts', 'dapr/subscriber.ts'],
-  ['dapr/configuration.ts', 'dapr/pubsubs.ts', 'dapr/subscribers.ts'],
+  ['dapr/api.ts', 'dapr/handler-request.ts', 'dapr/resources.ts', 'dapr/settings.ts', 'dapr/subscriber.ts'],
+  ['dapr/app.ts', 'dapr/configuration.ts', 'dapr/pubsubs.ts', 'dapr/subscribers.ts'],
   ['dapr/api-metadata.ts'],
   ['dapr/sidecar.ts'],
   // Momento: words and the wire; caches; clients; the server.

@@ -243,7 +243,7 @@ export class HttpServer {
     const { clock = new SystemClock() } = this.#options
     const closed = this.#listeners.map((listener) => new Promise<void>((resolve) => listener.close(() => resolve())))
     const timer = clock.setTimer(() => this.#cut(), Math.min(graceMs, MAX_TIMER_MS))
-    if (this.#exchanges.size === 0) this.#cut()
+    if (graceMs === 0 || this.#exchanges.size === 0) this.#cut()
     await Promise.all(closed)
     clock.clearTimer(timer)
   }

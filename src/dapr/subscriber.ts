@@ -8,11 +8,12 @@
 import type { Message, Outcome } from '../delivery/message.ts'
 import type { SubscriptionStats } from '../stats.ts'
 import type { Subscription } from '../subscription.ts'
-import { Batcher, type BatchLimits } from './bulk.ts'
+import { Batcher } from './bulk.ts'
 import type { DaprSubscription } from './handler-sink.ts'
 import type { Pubsub } from './pubsub.ts'
 import type { Retry } from './retry.ts'
 import type { Sink } from './sink.ts'
+import type { BatchLimits } from './wire.ts'
 
 /** What a subscriber is made of. */
 export interface SubscriberParts {

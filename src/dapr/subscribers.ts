@@ -8,9 +8,10 @@
 import { BusbarError, quote } from '../errors.ts'
 import type { SubscriptionStats } from '../stats.ts'
 import { AppSink } from './app-sink.ts'
-import type { BatchLimits } from './bulk.ts'
+import type { Grace } from './grace.ts'
 import { GuardedSink } from './guarded-sink.ts'
-import { type DaprMessage, HandlerSink } from './handler-sink.ts'
+import type { HandlerRequest } from './handler-request.ts'
+import { HandlerSink } from './handler-sink.ts'
 import { type Log, reasonOf } from './log.ts'
 import { parseGoBoolean } from './metadata.ts'
 import type { Pubsub } from './pubsub.ts'
@@ -32,17 +33,6 @@ export interface SubscribersParts {
   readonly timeoutMs: number
   readonly newId: () => string
   readonly log: Log
-}
-
-/** A handler's subscription, as it was asked for. */
-export interface HandlerRequest {
-  readonly pubsubname: string
-  readonly topic: string
-  readonly isRaw: boolean
-  readonly deadLetterTopic: string | undefined
-  readonly bulk: BatchLimits | undefined
-  /** Gets one message, or a batch when there is `bulk`. */
-  readonly handle: (messages: readonly DaprMessage[]) => unknown
 }
 
 /** A subscription as the metadata endpoint shows it; `stats` when it is active. */
@@ -118,13 +108,9 @@ export class Subscribers {
     return subscriber
   }
 
-  /** Matches no more; resolves when all that is queued has been delivered. */
-  async drain(): Promise<void> {
-    await Promise.all(this.#all().map((subscriber) => subscriber.drain()))
-  }
-
-  /** What is queued is cancelled. */
-  async stop(): Promise<void> {
+  /** Match no more and deliver what they have; what is left when the grace time is over is cancelled. */
+  async close(grace: Grace): Promise<void> {
+    if (grace.leftMs > 0) await grace.waitFor(Promise.all(this.#all().map((subscriber) => subscriber.drain())))
     await Promise.all(this.#all().map((subscriber) => subscriber.unsubscribe()))
   }
 
