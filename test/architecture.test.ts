@@ -67,7 +67,6 @@ const layers: readonly (readonly string[])[] = [
     'dapr/exchange.ts',
     'dapr/fetch.ts',
     'dapr/retry.ts',
-    'dapr/routes.ts',
     'dapr/sink.ts',
     'dapr/subscriptions.ts',
   ],

@@ -171,10 +171,6 @@ export function appIdMismatch(): ApiResponse {
   return plainError(500, 'ERR_HEALTH_APPID_NOT_MATCH', 'dapr app-id does not match')
 }
 
-export function outboundNotReady(): ApiResponse {
-  return plainError(500, 'ERR_OUTBOUND_HEALTH_NOT_READY', 'dapr outbound is not ready')
-}
-
 function failure({ status, errorCode, message, reason, metadata, resource }: Failure): ApiResponse {
   const errorInfo = { '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason, domain: 'dapr.io', metadata }
   const resourceInfo = {
