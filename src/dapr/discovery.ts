@@ -21,7 +21,7 @@ export interface DiscoveryParts {
   readonly appId: string
   readonly disabled: readonly InitEndpoint[]
   readonly log: Log
-  /** Told what the app answered; an app that says nothing sensible subscribes to nothing. */
+  /** Told what the app answered; at first, an app that says nothing sensible subscribes to nothing. */
   readonly found: (specs: readonly SubscriptionSpec[]) => void
 }
 
@@ -78,7 +78,8 @@ export class Discovery {
     await this.#askConfiguration()
     const specs = await this.#askSubscriptions()
     this.#stop.signal.throwIfAborted()
-    this.#parts.found(specs)
+    // An app that has subscriptions does not lose them by an answer that is of no use.
+    if (specs !== undefined || !this.#isDone) this.#parts.found(specs ?? [])
     this.#isDone = true
     this.#tellDone()
   }
@@ -105,7 +106,8 @@ export class Discovery {
     }
   }
 
-  async #askSubscriptions(): Promise<readonly SubscriptionSpec[]> {
+  /** @returns undefined when the app did not say */
+  async #askSubscriptions(): Promise<readonly SubscriptionSpec[] | undefined> {
     const { disabled, log } = this.#parts
     if (disabled.includes('subscribe')) return []
     let reason: string
@@ -121,7 +123,7 @@ export class Discovery {
       reason = reasonOf(error)
     }
     log({ level: 'error', message: 'The app did not say what it subscribes to', reason })
-    return []
+    return undefined
   }
 
   /** A connection that breaks is no answer; any HTTP status is one. */

@@ -48,10 +48,6 @@ export class Pubsub implements Readonly<PubsubParts> {
     return this.spec.name
   }
 
-  get isNamespaced(): boolean {
-    return this.prefix !== ''
-  }
-
   /** The topic as the broker knows it. */
   brokerTopic(topic: string): string {
     return this.prefix + topic

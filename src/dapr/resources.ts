@@ -14,6 +14,7 @@ import type { ComponentSpec, SubscriptionSpec } from './wire.ts'
 
 /** All that resources say to one app. */
 export interface Resources {
+  /** Also those that the app may not see: it gets no others in their place. */
   readonly components: readonly ComponentSpec[]
   readonly subscriptions: readonly SubscriptionSpec[]
   readonly resiliencies: readonly Resiliency[]
@@ -105,7 +106,7 @@ export function collectResources(documents: readonly Fields[], { appId, environm
   }
   const { specs: subscriptions, warnings: more } = subscriptionsFor(appId, declared)
   return {
-    components: [...components.values()].filter(({ scopes }) => isInScope(scopes, appId)),
+    components: [...components.values()],
     subscriptions,
     resiliencies: resiliencies.filter(({ scopes }) => isInScope(scopes, appId)),
     samplingRate,

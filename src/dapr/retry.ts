@@ -15,7 +15,7 @@ export interface Retry {
   isPermanent(failure: Failure): boolean
 }
 
-/** With a dead letter topic a failed message goes there at once, as daprd does when no policy says otherwise. */
+/** With a dead letter topic a failed message goes there at once, as daprd does when no policy says when to retry. */
 export const DEAD_LETTER_AT_ONCE: Retry = { options: { maxDeliveries: 1 }, isPermanent: () => false }
 
 /**

@@ -126,7 +126,7 @@ export class DaprSidecar implements AsyncDisposable {
       })
     this.#api = new Api({
       appId,
-      port: { appId, namespace, clock: this.#clock, pubsub: (name) => this.#pubsubs.get(name), newId },
+      port: { appId, clock: this.#clock, pubsub: (name) => this.#pubsubs.get(name), newId },
       isReady: () => this.#discovery?.isDone ?? true,
       metadata: () => this.#metadata(),
       shutdown: (force) => this.#shutdown(force),

@@ -159,16 +159,18 @@ export class Subscribers {
   }
 
   #subscribe(pubsub: Pubsub, asked: Asked, sink: Sink, group: string | undefined): Subscriber {
-    const { policies, timeoutMs } = this.#parts
+    const { policies, timeoutMs, log } = this.#parts
+    const { clock } = pubsub.broker
     const { topic, bulk } = asked
     const deadLetterTopic = this.#deadLetterTopic(pubsub, asked)
-    const policy = policies.get(pubsub.name)
-    const retry = policy ?? (asked.deadLetterTopic === undefined ? UNTIL_HANDLED : DEAD_LETTER_AT_ONCE)
-    const guarded = policy?.breaker === undefined ? sink : new GuardedSink(sink, policy.breaker, pubsub.broker.clock)
-    return new Subscriber({ pubsub, topic, group, deadLetterTopic, bulk, sink: guarded, retry, timeoutMs })
+    const hasLetters = deadLetterTopic !== undefined
+    const { breaker, ...policy } = policies.get(pubsub.name) ?? {}
+    const retry = { ...(hasLetters ? DEAD_LETTER_AT_ONCE : UNTIL_HANDLED), ...policy }
+    const guarded = breaker === undefined ? sink : new GuardedSink(sink, { breaker, clock, hasLetters })
+    return new Subscriber({ pubsub, topic, group, deadLetterTopic, bulk, sink: guarded, retry, timeoutMs, log })
   }
 
-  /** Undefined where the app may not publish: what is given up there ends, as in daprd. */
+  /** Undefined where the app may not publish. */
   #deadLetterTopic(pubsub: Pubsub, { topic, deadLetterTopic }: Asked): string | undefined {
     if (deadLetterTopic === undefined) return undefined
     if (pubsub.access.isAllowed('publish', this.#parts.appId, deadLetterTopic)) return deadLetterTopic
