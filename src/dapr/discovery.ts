@@ -1,13 +1,11 @@
 /**
  * Asking the app what it subscribes to, as soon as it listens.
  *
- * Goes by real time: a network does not wait for the broker's clock.
- *
  * Layer 20. Source: dapr/dapr, pkg/runtime/runtime.go and pkg/runtime/pubsub/subscriptions.go.
  */
 import { BusbarError } from '../errors.ts'
 import { handled } from '../promises.ts'
-import { SystemClock } from '../time/clock.ts'
+import type { Clock } from '../time/clock.ts'
 import { type Log, reasonOf } from './log.ts'
 import { readDiscovery } from './subscriptions.ts'
 import type { AppChannel, AppResponse, SubscriptionSpec } from './wire.ts'
@@ -21,6 +19,8 @@ export interface DiscoveryParts {
   readonly appId: string
   readonly disabled: readonly InitEndpoint[]
   readonly log: Log
+  /** Real time, also where the broker's is another: a network does not wait for it. */
+  readonly clock: Clock
   /** Told what the app answered; at first, an app that says nothing sensible subscribes to nothing. */
   readonly found: (specs: readonly SubscriptionSpec[]) => void
 }
@@ -34,7 +34,6 @@ const WAITS_MS: readonly number[] = [500, 750, 1000]
 
 export class Discovery {
   readonly #parts: DiscoveryParts
-  readonly #clock = new SystemClock()
   readonly #stop = new AbortController()
   /** The question that is under way. */
   #asking: Promise<void> | undefined
@@ -102,6 +101,7 @@ export class Discovery {
     try {
       await this.#ask('/dapr/config')
     } catch (error) {
+      this.#stop.signal.throwIfAborted()
       log({ level: 'debug', message: 'The app did not answer for its configuration', reason: reasonOf(error) })
     }
   }
@@ -120,6 +120,7 @@ export class Discovery {
       }
       reason = answer.reason
     } catch (error) {
+      this.#stop.signal.throwIfAborted()
       reason = reasonOf(error)
     }
     log({ level: 'error', message: 'The app did not say what it subscribes to', reason })
@@ -139,23 +140,30 @@ export class Discovery {
     return this.#ask(path)
   }
 
-  #ask(path: string): Promise<AppResponse> {
-    const { channel, appId } = this.#parts
+  async #ask(path: string): Promise<AppResponse> {
+    const { channel, appId, clock } = this.#parts
     const headers = { 'dapr-app-id': appId, 'content-type': 'application/json' }
-    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(DEADLINE_MS)])
-    return channel.call({ method: 'GET', path, headers, signal })
+    const late = new AbortController()
+    const timer = clock.setTimer(() => late.abort(new Error(`no answer within ${DEADLINE_MS} ms`)), DEADLINE_MS)
+    const signal = AbortSignal.any([this.#stop.signal, late.signal])
+    try {
+      return await channel.call({ method: 'GET', path, headers, signal })
+    } finally {
+      clock.clearTimer(timer)
+    }
   }
 
   /** @returns rejects when it is stopped */
   #sleep(ms: number): Promise<void> {
     const { signal } = this.#stop
+    const { clock } = this.#parts
     return new Promise((resolve, reject) => {
       signal.throwIfAborted()
       const stop = (): void => {
-        this.#clock.clearTimer(timer)
+        clock.clearTimer(timer)
         reject(signal.reason)
       }
-      const timer = this.#clock.setTimer(() => {
+      const timer = clock.setTimer(() => {
         signal.removeEventListener('abort', stop)
         resolve()
       }, ms)

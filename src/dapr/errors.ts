@@ -153,6 +153,10 @@ export function requestMalformed(why: string): ApiResponse {
   return plainError(400, 'ERR_MALFORMED_REQUEST', why)
 }
 
+export function bodyUnreadable(why: string): ApiResponse {
+  return plainError(400, 'ERR_BODY_READ', `failed to read request body: ${why}`)
+}
+
 /** Plain text, as it comes from daprd's tracing. */
 export function baggageInvalid(why: string): ApiResponse {
   return {

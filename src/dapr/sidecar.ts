@@ -122,6 +122,7 @@ export class DaprSidecar implements AsyncDisposable {
         appId,
         disabled: options.disableInitEndpoints ?? [],
         log: this.#log,
+        clock: new SystemClock(),
         found: (specs) => this.#subscribers.replace(mergeSubscriptions(this.#declared, specs)),
       })
     this.#api = new Api({
