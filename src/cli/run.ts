@@ -4,7 +4,7 @@
  * `POST /v1.0/shutdown` says so. Everything of the process comes in as an
  * argument, so does the sidecar.
  *
- * Layer 36.
+ * Layer 37.
  */
 import { constants } from 'node:os'
 import type { AnyBroker } from '../broker.ts'

@@ -7,7 +7,7 @@
  * What it does not do: a client that keeps a connection open with blank lines
  * between its requests is bounded by `maxConnections` only.
  *
- * Layer 20.
+ * Layer 21.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -243,7 +243,7 @@ export class HttpServer {
     const { clock = new SystemClock() } = this.#options
     const closed = this.#listeners.map((listener) => new Promise<void>((resolve) => listener.close(() => resolve())))
     const timer = clock.setTimer(() => this.#cut(), Math.min(graceMs, MAX_TIMER_MS))
-    if (this.#exchanges.size === 0) this.#cut()
+    if (graceMs === 0 || this.#exchanges.size === 0) this.#cut()
     await Promise.all(closed)
     clock.clearTimer(timer)
   }

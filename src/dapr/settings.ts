@@ -1,7 +1,7 @@
 /**
  * What a user may ask of a sidecar, and the one place where that is checked.
  *
- * Layer 21.
+ * Layer 22.
  */
 import type { AnyBroker } from '../broker.ts'
 import {
@@ -12,18 +12,17 @@ import {
   isObject,
   OBJECT,
   objectWith,
+  orInfinity,
   type Rule,
   type Rules,
   refuseOption,
   TEXT,
 } from '../checks.ts'
 import type { Clock } from '../time/clock.ts'
+import type { AppFunction } from './app-channel.ts'
 import type { Environment } from './components.ts'
 import type { InitEndpoint } from './discovery.ts'
 import type { Log } from './log.ts'
-
-/** The app without a socket: any web-standard handler, as Hono, Bun or Deno have them. */
-export type AppFunction = (request: Request) => Response | Promise<Response>
 
 /** A component in few words, where no resource describes it. */
 export interface ComponentOptions {
@@ -90,6 +89,12 @@ export interface DaprSidecarOptions {
   readonly onShutdown?: (force: boolean) => void
 }
 
+/** Options of `sidecar.close()`. */
+export interface SidecarCloseOptions {
+  /** How long to wait for what is queued and in flight, in ms on the broker's clock. Default 5 000. */
+  readonly graceMs?: number
+}
+
 const PORT: Rule = ['a port from 0 to 65 535', isPort]
 
 const OPTIONS: Rules = {
@@ -113,6 +118,9 @@ const OPTIONS: Rules = {
   onShutdown: FUNCTION,
 }
 
+const CLOSE: Rules = { graceMs: orInfinity(DURATION) }
+const DEFAULT_GRACE_MS = 5000
+
 const COMPONENT: Rules = {
   type: ['a type that begins with pubsub.', (value) => typeof value === 'string' && /^pubsub\.[^\s]+$/.test(value)],
   version: TEXT,
@@ -128,6 +136,11 @@ export function checkOptions(options: DaprSidecarOptions): DaprSidecarOptions {
     if (!isBroker(pubsub)) checkEach(pubsub, COMPONENT, `pubsubs.${name}.`)
   }
   return checked
+}
+
+/** @throws {BusbarError} `ERR_OPTION_INVALID` */
+export function graceMsOf(options: SidecarCloseOptions): number {
+  return checkEach(options, CLOSE).graceMs ?? DEFAULT_GRACE_MS
 }
 
 /** By what it can do: another copy of the package has another class. */

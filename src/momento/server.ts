@@ -3,7 +3,7 @@
  * A Momento service in this process: the vendor's own clients connect to it,
  * over gRPC, gRPC-web and HTTP, all on one port.
  *
- * Layer 31.
+ * Layer 32.
  */
 import {
   ANYTHING,
