@@ -3,13 +3,15 @@
  * three in this process, over real sockets. Everybody takes a port that is free.
  */
 import assert from 'node:assert/strict'
-import { Server } from 'node:http'
+import { once } from 'node:events'
+import { createServer, Server } from 'node:http'
 import type { TestContext } from 'node:test'
 import { DaprClient, DaprServer } from '@dapr/dapr'
 import { DaprSidecar, type DaprSidecarOptions, type LogEntry } from 'busbar/dapr'
 import { ManualClock } from 'busbar/testing'
 
-type Callback = Parameters<DaprServer['pubsub']['subscribe']>[2]
+export type PubSub = DaprServer['pubsub']
+export type Callback = Parameters<PubSub['subscribe']>[2]
 
 const HOST = '127.0.0.1'
 const silence = (): void => {}
@@ -26,6 +28,12 @@ export interface Setting {
   /** Of the sidecar's brokers. */
   readonly clock: ManualClock
   readonly log: readonly LogEntry[]
+  /** What the app was asked, e.g. `POST /pubsub--orders--default`. */
+  readonly requests: readonly string[]
+}
+
+export interface Options extends Omit<DaprSidecarOptions, 'clock'> {
+  readonly clock?: ManualClock
 }
 
 /** What a callback of a test was given. */
@@ -62,29 +70,48 @@ export function serverFor(context: TestContext, daprPort: string = NOWHERE, serv
   return server
 }
 
-/** Listens without waiting for a sidecar. @returns the port */
-export async function listen({ daprServer }: DaprServer): Promise<number> {
+/** Listens without waiting for a sidecar. */
+export async function listen({ daprServer }: DaprServer): Promise<{ port: number; requests: readonly string[] }> {
   await daprServer.start(HOST, '0')
   assert.ok('serverInstance' in daprServer && daprServer.serverInstance instanceof Server)
-  const address = daprServer.serverInstance.address()
+  const requests: string[] = []
+  daprServer.serverInstance.on('request', ({ method, url }) => requests.push(`${method} ${url}`))
+  return { port: portOf(daprServer.serverInstance), requests }
+}
+
+/** A port that nobody listens on, for who has to know it before. */
+export async function freePort(): Promise<string> {
+  const server = createServer().listen(0, HOST)
+  await once(server, 'listening')
+  const port = portOf(server)
+  server.close()
+  await once(server, 'close')
+  return String(port)
+}
+
+function portOf(server: Server): number {
+  const address = server.address()
   assert.ok(typeof address === 'object' && address !== null)
   return address.port
 }
 
-export function clientFor(context: TestContext, sidecar: DaprSidecar, daprApiToken?: string): DaprClient {
+function clientFor(context: TestContext, sidecar: DaprSidecar, daprApiToken?: string): DaprClient {
   const token = daprApiToken === undefined ? {} : { daprApiToken }
   const client = new DaprClient({ daprHost: HOST, daprPort: String(sidecar.httpPort), logger: QUIET, ...token })
   context.after(() => client.stop())
   return client
 }
 
+/** Answers come over sockets: however slow the machine, a handler that does not return is no handler that hangs. */
+function patientClock(): ManualClock {
+  return new ManualClock({ patienceMs: 30_000 })
+}
+
 /** A sidecar and a client for it. `options.app` is up to the test. */
 export async function beginSidecar(
   context: TestContext,
-  options: Partial<DaprSidecarOptions> = {},
-): Promise<Omit<Setting, 'server'>> {
-  // Answers come over sockets: however slow the machine, no handler hangs.
-  const clock = new ManualClock({ now: Date.UTC(2026, 0, 1), patienceMs: 30_000 })
+  { clock = patientClock(), ...options }: Options = {},
+): Promise<Omit<Setting, 'server' | 'requests'>> {
   const log: LogEntry[] = []
   const sidecar = await DaprSidecar.start({ appId: 'shop', clock, log: (entry) => log.push(entry), ...options })
   context.after(() => sidecar.close({ graceMs: 0 }))
@@ -94,10 +121,11 @@ export async function beginSidecar(
 /** An app that has subscribed and listens, and a sidecar that knows it. */
 export async function begin(
   context: TestContext,
-  subscribe: (pubsub: DaprServer['pubsub']) => Promise<void>,
-  options: Partial<DaprSidecarOptions> = {},
+  subscribe: (pubsub: PubSub) => Promise<void>,
+  options: Options = {},
 ): Promise<Setting> {
   const server = serverFor(context)
   await subscribe(server.pubsub)
-  return { server, ...(await beginSidecar(context, { app: await listen(server), ...options })) }
+  const { port, requests } = await listen(server)
+  return { server, requests, ...(await beginSidecar(context, { app: port, ...options })) }
 }

@@ -298,7 +298,7 @@ describe('DaprClient.pubsub.publishBulk()', () => {
   it('names the entries that a full queue refuses', async (t) => {
     const broker = new Broker()
     broker.subscribe('orders', { capacity: 2, overflow: 'reject' })
-    const { client } = await beginSidecar(t, { pubsubs: { pubsub: broker }, clock: broker.clock })
+    const { client } = await beginSidecar(t, { pubsubs: { pubsub: broker } })
     const messages = ['1', '2', '3', '4'].map((entryID) => ({ entryID, event: `message ${entryID}` }))
     const { failedMessages } = await client.pubsub.publishBulk('pubsub', 'orders', messages)
     assert.deepEqual(
