@@ -7,7 +7,7 @@
 import type { AnyBroker } from '../broker.ts'
 import { refuseOption } from '../checks.ts'
 import { quote } from '../errors.ts'
-import { readNamedComponent } from './components.ts'
+import { IN_MEMORY, readNamedComponent } from './components.ts'
 import { Fields } from './fields.ts'
 import type { Log } from './log.ts'
 import { type Policy, policyFor } from './resiliency.ts'
@@ -24,8 +24,6 @@ export interface Configuration {
   /** For what fails on its way from a component to the app, by component. */
   readonly policies: ReadonlyMap<string, Policy>
 }
-
-const IN_MEMORY = { type: 'pubsub.in-memory' }
 
 /** What there is when nobody says anything. */
 const DEFAULT_PUBSUBS: Readonly<Record<string, object>> = { pubsub: IN_MEMORY }
