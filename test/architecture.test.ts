@@ -112,7 +112,7 @@ const layers: readonly (readonly string[])[] = [
   ['cli/app-process.ts', 'cli/files.ts', 'cli/known-flags.ts', 'cli/log.ts'],
   ['cli/flags.ts'],
   ['cli/settings.ts'],
-  ['cli/announcement.ts'],
+  ['cli/announcement.ts', 'cli/starters.ts'],
   ['cli/run.ts'],
   // The doors. Nobody imports them.
   ['index.ts', 'event/index.ts', 'testing/index.ts', 'dapr/index.ts', 'momento/index.ts', 'cli.ts'],
