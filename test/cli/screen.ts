@@ -8,7 +8,12 @@ export class Screen extends Writable {
 
   override _write(chunk: Buffer | string, _: BufferEncoding, done: () => void): void {
     this.text += chunk.toString()
-    for (const watcher of this.#watchers) watcher()
+    this.#look()
+    done()
+  }
+
+  override _final(done: () => void): void {
+    this.#look()
     done()
   }
 
@@ -16,17 +21,22 @@ export class Screen extends Writable {
     return this.text.split('\n').slice(0, -1)
   }
 
-  /** Resolves to what was found, now or later. */
+  /** Resolves to what was found, now or later; rejects when the output ends without it. */
   shows(wanted: RegExp): Promise<RegExpExecArray> {
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       const look = (): void => {
         const found = wanted.exec(this.text)
-        if (found === null) return
+        if (found === null && !this.writableEnded) return
         this.#watchers = this.#watchers.filter((watcher) => watcher !== look)
-        resolve(found)
+        if (found === null) reject(new Error(`The output ended without ${wanted}:\n${this.text}`))
+        else resolve(found)
       }
       this.#watchers.push(look)
       look()
     })
+  }
+
+  #look(): void {
+    for (const watcher of this.#watchers) watcher()
   }
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { describe, it } from 'node:test'
-import { HTTPClient, HttpMethod, DaprPubSubStatusEnum as Status } from '@dapr/dapr'
+import { type DaprServer, HTTPClient, HttpMethod, DaprPubSubStatusEnum as Status } from '@dapr/dapr'
 import { DaprSidecar } from 'busbar/dapr'
 import { ManualClock } from 'busbar/testing'
 import { begin, beginSidecar, freePort, Recorder, serverFor } from './dapr-harness.ts'
@@ -124,6 +124,26 @@ describe('DaprServer', () => {
     await client.pubsub.publish('pubsub', 'orders', 'a')
     await sidecar.settled()
     assert.deepEqual(recorder.data, ['a', 'aa', 'aaa'])
+  })
+
+  it('receives what was published while it was away', async (t) => {
+    const [appPort, early, late] = [await freePort(), new Recorder(), new Recorder()]
+    const { sidecar, client, clock } = await beginSidecar(t, { app: Number(appPort) })
+    const start = async ({ callback }: Recorder): Promise<DaprServer> => {
+      const server = serverFor(t, String(sidecar.httpPort), appPort)
+      await server.pubsub.subscribe('pubsub', 'orders', callback)
+      await server.start()
+      return server
+    }
+    const first = await start(early)
+    await sidecar.ready()
+    await first.stop()
+    for (const data of ['a', 'b']) await client.pubsub.publish('pubsub', 'orders', data)
+    await sidecar.settled()
+    assert.equal(sidecar.stats().pubsubs.pubsub?.delayed, 2)
+    await start(late)
+    await clock.advance(1000)
+    assert.deepEqual([early.data, late.data], [[], ['a', 'b']])
   })
 
   it('shares messages with the servers of the same app, and with no other', async (t) => {

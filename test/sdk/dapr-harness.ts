@@ -3,6 +3,7 @@
  * three in this process, over real sockets. Everybody takes a port that is free.
  */
 import assert from 'node:assert/strict'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, Server } from 'node:http'
 import type { TestContext } from 'node:test'
@@ -45,11 +46,11 @@ export interface Call {
 /** A callback that remembers its calls, and answers what it is told to. */
 export class Recorder {
   readonly calls: Call[] = []
-  answer: (data: unknown) => unknown
+  readonly #answer: (data: unknown) => unknown
 
   /** @param answer undefined: the message is done */
   constructor(answer: (data: unknown) => unknown = () => undefined) {
-    this.answer = answer
+    this.#answer = answer
   }
 
   get data(): readonly unknown[] {
@@ -58,7 +59,7 @@ export class Recorder {
 
   readonly callback: Callback = async (data: unknown, headers: object) => {
     this.calls.push({ data, headers: { ...headers } })
-    return this.answer(data)
+    return this.#answer(data)
   }
 }
 
@@ -79,14 +80,27 @@ export async function listen({ daprServer }: DaprServer): Promise<{ port: number
   return { port: portOf(daprServer.serverInstance), requests }
 }
 
-/** A port that nobody listens on, for who has to know it before. */
+/**
+ * A port for who has to know it before. It lies below those that systems give to
+ * whoever asks for any, so that nobody is given it in the meantime.
+ */
 export async function freePort(): Promise<string> {
-  const server = createServer().listen(0, HOST)
-  await once(server, 'listening')
-  const port = portOf(server)
+  for (;;) {
+    const port = randomInt(20_000, 32_768)
+    if (await isFree(port)) return String(port)
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port, HOST)
+  try {
+    await once(server, 'listening')
+  } catch {
+    return false // taken
+  }
   server.close()
   await once(server, 'close')
-  return String(port)
+  return true
 }
 
 function portOf(server: Server): number {

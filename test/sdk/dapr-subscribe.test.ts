@@ -277,6 +277,22 @@ describe('The dead letter topic of a DaprServer', () => {
     })
   }
 
+  it('gets what is too large for the app', async (t) => {
+    const recorder = new Recorder()
+    const { client, sidecar } = await begin(
+      t,
+      (pubsub) =>
+        pubsub.subscribeWithOptions('pubsub', 'orders', { deadLetterTopic: 'dead', callback: recorder.callback }),
+      { maxBodySize: 8 * 1024 * 1024 },
+    )
+    const letters: number[] = []
+    sidecar.subscribe<string>('pubsub', 'dead', ({ data }) => void letters.push(data.length))
+    const size = 5 * 1024 * 1024 // the SDK takes 4 MiB
+    assert.deepEqual(await client.pubsub.publish('pubsub', 'orders', 'x'.repeat(size)), {})
+    await sidecar.settled()
+    assert.deepEqual([recorder.data, letters], [[], [size]])
+  })
+
   it('calls no deadLetterCallback, unless the app subscribes to the topic', async (t) => {
     const [recorder, letters] = [new Recorder(() => Status.DROP), new Recorder()]
     const { client, sidecar } = await begin(t, (pubsub) =>
