@@ -18,11 +18,12 @@ const layers: readonly (readonly string[])[] = [
   ['event/json.ts', 'topic/params.ts', 'topic/typed.ts', 'delivery/message.ts', 'observer.ts', 'time/schedule.ts'],
   ['event/http.ts', 'event/envelope.ts', 'topic/trie.ts'],
   // One subscription's work.
-  ['event/dead-letter.ts', 'history.ts', 'subscription.ts', 'delivery/entry.ts'],
-  ['delivery/lanes.ts', 'delivery/rules.ts'],
-  ['delivery/backlog.ts', 'delivery/rotation.ts'],
+  ['event/dead-letter.ts', 'history.ts', 'subscription.ts', 'delivery/delivery.ts'],
+  ['delivery/lanes.ts', 'delivery/timetable.ts', 'delivery/view.ts'],
+  ['delivery/backlog.ts', 'delivery/rules.ts'],
+  ['delivery/rotation.ts'],
   ['delivery/queue.ts'],
-  ['delivery/delivery.ts', 'line.ts', 'options.ts'],
+  ['line.ts', 'options.ts'],
   ['delivery/consumer.ts', 'delivery/direct.ts'],
   ['delivery/handling.ts', 'delivery/iterator.ts'],
   // One broker's.
@@ -66,6 +67,7 @@ const layers: readonly (readonly string[])[] = [
     'dapr/envelope.ts',
     'dapr/exchange.ts',
     'dapr/fetch.ts',
+    'dapr/pubsubs.ts',
     'dapr/retry.ts',
     'dapr/sink.ts',
     'dapr/subscriptions.ts',
@@ -80,7 +82,7 @@ const layers: readonly (readonly string[])[] = [
     'dapr/server.ts',
   ],
   ['dapr/api.ts', 'dapr/handler-request.ts', 'dapr/resources.ts', 'dapr/settings.ts', 'dapr/subscriber.ts'],
-  ['dapr/app.ts', 'dapr/configuration.ts', 'dapr/pubsubs.ts', 'dapr/subscribers.ts'],
+  ['dapr/app.ts', 'dapr/configuration.ts', 'dapr/subscribers.ts'],
   ['dapr/api-metadata.ts'],
   ['dapr/sidecar.ts'],
   // Momento: words and the wire; caches; clients; the server.
@@ -110,7 +112,7 @@ const layers: readonly (readonly string[])[] = [
   ['cli/app-process.ts', 'cli/files.ts', 'cli/known-flags.ts', 'cli/log.ts'],
   ['cli/flags.ts'],
   ['cli/settings.ts'],
-  ['cli/announcement.ts'],
+  ['cli/announcement.ts', 'cli/starters.ts'],
   ['cli/run.ts'],
   // The doors. Nobody imports them.
   ['index.ts', 'event/index.ts', 'testing/index.ts', 'dapr/index.ts', 'momento/index.ts', 'cli.ts'],

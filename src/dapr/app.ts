@@ -1,7 +1,7 @@
 /**
  * Where the app is: from what a user says of it to the way there.
  *
- * Layer 22.
+ * Layer 23.
  */
 import { FunctionAppChannel, HttpAppChannel } from './app-channel.ts'
 import { isLoopback } from './guard.ts'

@@ -2,7 +2,7 @@
  * The time that an ending may take: one for all of its steps, so that what the
  * first one used up is not there for the last.
  *
- * Layer 17.
+ * Layer 18.
  */
 import { type Clock, MAX_TIMER_MS } from '../time/clock.ts'
 

@@ -2,7 +2,7 @@
  * A sink behind a circuit breaker: after too many failures nothing is delivered
  * for a while.
  *
- * Layer 20.
+ * Layer 21.
  */
 import type { Message } from '../delivery/message.ts'
 import type { Clock } from '../time/clock.ts'

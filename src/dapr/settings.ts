@@ -1,9 +1,9 @@
 /**
  * What a user may ask of a sidecar, and the one place where that is checked.
  *
- * Layer 21.
+ * Layer 22.
  */
-import type { CloseOptions } from '../broker.ts'
+import type { AnyBroker } from '../broker.ts'
 import {
   COUNT,
   checkEach,
@@ -18,22 +18,11 @@ import {
   refuseOption,
   TEXT,
 } from '../checks.ts'
-import type { BrokerStats, CloseReport } from '../stats.ts'
 import type { Clock } from '../time/clock.ts'
 import type { AppFunction } from './app-channel.ts'
 import type { Environment } from './components.ts'
 import type { InitEndpoint } from './discovery.ts'
 import type { Log } from './log.ts'
-
-/** A `Broker` of any topics and any dialect. */
-export interface AnyBroker {
-  readonly clock: Clock
-  publish(...args: never): Promise<void>
-  subscribe(...args: never): unknown
-  settled(): Promise<void>
-  stats(): BrokerStats
-  close(options?: CloseOptions): Promise<CloseReport>
-}
 
 /** A component in few words, where no resource describes it. */
 export interface ComponentOptions {
@@ -90,6 +79,8 @@ export interface DaprSidecarOptions {
   readonly disableInitEndpoints?: readonly InitEndpoint[]
   /** Time for one delivery where no Resiliency policy says otherwise, in ms, above 0. Default 30 000. */
   readonly deliveryTimeoutMs?: number
+  /** What the brokers that the sidecar makes keep of each topic, see `BrokerOptions`. Default: none. */
+  readonly history?: { readonly size: number }
   /** Clock of the brokers that the sidecar makes. Default: the platform's. */
   readonly clock?: Clock
   /** Told of what a user may want to know. Default: nobody. */
@@ -120,6 +111,7 @@ const OPTIONS: Rules = {
   maxBodySize: ['a number of bytes', (value) => typeof value === 'number' && !Number.isNaN(value)],
   namespace: TEXT,
   disableInitEndpoints: ["a list of 'config' and 'subscribe'", isInitEndpoints],
+  history: OBJECT,
   deliveryTimeoutMs: ['a duration in ms above 0', (value) => DURATION[1](value) && Number(value) > 0],
   clock: objectWith('now', 'wallTime', 'setTimer', 'clearTimer', 'nextTurn'),
   log: FUNCTION,

@@ -3,7 +3,7 @@
  * A Dapr sidecar inside the process: it puts brokers, the HTTP API, the app and
  * its subscriptions together. What each of them does is in the rooms below.
  *
- * Layer 24.
+ * Layer 25.
  */
 import type { Broker } from '../broker.ts'
 import { refuseOption } from '../checks.ts'
@@ -103,6 +103,7 @@ export class DaprSidecar implements AsyncDisposable {
       ...configuration,
       identity: { appId, namespace, newId },
       clock: options.clock,
+      history: options.history,
       log: this.#log,
     })
     this.#channel = channelTo(options)
