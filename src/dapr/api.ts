@@ -37,7 +37,7 @@ export class Api {
     this.#parts = parts
   }
 
-  /** Never throws, never rejects. */
+  /** Never rejects; throws what `shutdown` throws. */
   handle(request: ApiRequest): ApiResponse | Promise<ApiResponse> {
     const route = routeOf(request.method, request.target)
     switch (route.kind) {

@@ -10,10 +10,10 @@ import type { SubscriptionStats } from '../stats.ts'
 import { bytesOf } from './content.ts'
 import { NO_METADATA } from './metadata.ts'
 import type { Sink } from './sink.ts'
-import { drop, failure, SUCCESS, type Verdict, verdictOn } from './verdict.ts'
+import { failure, SUCCESS, type Verdict, verdictOn } from './verdict.ts'
 import { type Metadata, WireEvent } from './wire.ts'
 
-/** What a handler says of a message: done, offer it again, or give it up. Nothing is `'SUCCESS'`. */
+/** What a handler says of a message: done, offer it again, or give it up. */
 export type Status = 'SUCCESS' | 'RETRY' | 'DROP'
 
 /** What a handler in this process is given. */
@@ -33,16 +33,17 @@ export interface DaprMessage<T = unknown> {
   readonly signal: AbortSignal
 }
 
-/** A word or nothing, now or later. */
-type Answer<Word, Nothing = void> = Word | Nothing | Promise<Word | Nothing>
+/**
+ * Called with each message. Returns a `Status`, now or later; another text, and what it throws, is `'RETRY'`, anything
+ * else `'SUCCESS'`.
+ */
+export type DaprHandler<T = unknown> = (message: DaprMessage<T>) => unknown
 
-/** Called with each message; what it throws is `'RETRY'`. */
-export type DaprHandler<T = unknown> = (message: DaprMessage<T>) => Answer<Status>
-
-/** Called with each batch; a status for each message in the same order, or nothing when all went well. */
-export type DaprBatchHandler<T = unknown> = (
-  messages: readonly DaprMessage<T>[],
-) => Answer<readonly (Status | undefined)[]>
+/**
+ * Called with each batch. Returns a list with what a `DaprHandler` would have for each message, in the same order;
+ * anything else when all went well. What it throws is `'RETRY'` for all of them.
+ */
+export type DaprBatchHandler<T = unknown> = (messages: readonly DaprMessage<T>[]) => unknown
 
 /** Options of `sidecar.subscribe()`. */
 export interface DaprSubscribeOptions {
@@ -100,9 +101,7 @@ export class HandlerSink implements Sink {
   async deliverBatch(messages: readonly Message[]): Promise<readonly Verdict[]> {
     try {
       const statuses = await this.#handle(messages.map((message) => this.#view(message)))
-      if (statuses === undefined) return messages.map(() => SUCCESS)
-      if (!Array.isArray(statuses)) throw new TypeError('a batch handler returns a list of statuses, or nothing')
-      return messages.map((_, index) => verdictFrom(statuses[index]))
+      return messages.map((_, index) => (Array.isArray(statuses) ? verdictFrom(statuses[index]) : SUCCESS))
     } catch (error) {
       return messages.map(() => failure(error))
     }
@@ -130,6 +129,5 @@ export class HandlerSink implements Sink {
 }
 
 function verdictFrom(status: unknown): Verdict {
-  if (status === undefined) return SUCCESS
-  return status === 'DROP' ? drop('the handler answered DROP') : verdictOn(status)
+  return typeof status === 'string' ? verdictOn(status, 'the handler') : SUCCESS
 }

@@ -101,7 +101,7 @@ const OPTIONS: Rules = {
   appId: TEXT,
   pubsubs: OBJECT,
   resources: ['a list of YAML texts and objects', isResources],
-  app: ['a URL of http or https, a port, or a function', isApp],
+  app: ['a URL of http or https without user, query and fragment, a port, or a function', isApp],
   environment: OBJECT,
   appToken: TEXT,
   apiToken: TEXT,
@@ -164,7 +164,9 @@ function isApp(value: unknown): boolean {
 }
 
 function isWebUrl(text: string): boolean {
-  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)
+  if (!URL.canParse(text)) return false
+  const { protocol, username, password, search, hash } = new URL(text)
+  return /^https?:$/.test(protocol) && username + password + search + hash === ''
 }
 
 function isResources(value: unknown): boolean {

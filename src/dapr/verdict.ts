@@ -32,8 +32,9 @@ function errorOf(why: unknown): Error {
 }
 
 /**
- * The app's answer to one event. A 2xx without a status that can be read is
- * success; the value of `status` counts to the letter, its name whatever its case.
+ * The app's answer to one event. A 2xx without a status that can be read, as in
+ * a body that was cut, is success; the value of `status` counts to the letter,
+ * its name whatever its case.
  */
 export function verdictOf({ status, body }: AppResponse): Verdict {
   if (status === 404) return drop('the app answered 404')
@@ -67,12 +68,12 @@ export function bulkVerdictsOf(response: AppResponse, entryIds: readonly string[
   return new Map(entryIds.map((id) => [id, verdicts.get(id) ?? forgotten]))
 }
 
-/** What a status word means; also those that a handler in this process returns. */
-export function verdictOn(word: unknown): Verdict {
+/** What a status word means. @param who said it */
+export function verdictOn(word: unknown, who = 'the app'): Verdict {
   if (word === 'SUCCESS') return SUCCESS
-  if (word === 'DROP') return drop('the app answered DROP')
-  if (word === 'RETRY') return failure('the app answered RETRY')
-  return failure(`the app answered with the unknown status ${JSON.stringify(word) ?? typeof word}`.slice(0, 200))
+  if (word === 'DROP') return drop(`${who} answered DROP`)
+  if (word === 'RETRY') return failure(`${who} answered RETRY`)
+  return failure(`${who} answered with the unknown status ${JSON.stringify(word) ?? typeof word}`.slice(0, 200))
 }
 
 function parsed(body: string): unknown {

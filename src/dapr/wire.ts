@@ -44,7 +44,7 @@ export interface AppRequest {
 export interface AppResponse {
   readonly status: number
   readonly body: string
-  /** The body goes on beyond what is read: it must not be taken for the whole answer. */
+  /** The body goes on beyond what is read. */
   readonly isCut?: boolean
 }
 

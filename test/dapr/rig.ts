@@ -134,7 +134,8 @@ function rigOf(parts: { sidecar: DaprSidecar; clock: ManualClock; log: LogEntry[
     async say(head, body = '') {
       const client = new RawClient(sidecar.httpPort)
       client.say(`${head}\r\nHost: localhost\r\nConnection: close\r\n\r\n${body}`)
-      await client.closed()
+      await client.until(() => isWhole(client.text))
+      client.end()
       return plain(answerIn(client.text))
     },
     async delivered() {
@@ -168,6 +169,12 @@ function send(port: number, target: string, { method = 'POST', headers = {}, bod
     asked.on('error', reject)
     asked.end(body)
   })
+}
+
+function isWhole(text: string): boolean {
+  if (!text.includes('\r\n\r\n')) return false
+  const { status, headers, body } = answerIn(text)
+  return status === 204 || body.length === Number(headers['content-length'])
 }
 
 function answerIn(text: string): Answer {

@@ -435,6 +435,27 @@ describe('sidecar.subscribe()', () => {
     assert.deepEqual(dead, [1])
   })
 
+  for (const [answer, acked] of [
+    [undefined, 1],
+    [null, 1],
+    [5, 1],
+    [{ status: 'RETRY' }, 1],
+    ['SUCCESS', 1],
+    ['RETRY', 0],
+    ['retry', 0],
+    ['', 0],
+  ] as const) {
+    it(`takes ${JSON.stringify(answer)} for ${acked === 1 ? 'success' : 'failure'}, alone and in a list`, async (t) => {
+      const { publish, sidecar } = await begin(t)
+      const single = sidecar.subscribe('pubsub', 'x', async () => answer)
+      const bulk = sidecar.subscribeBulk('pubsub', 'x', async () => [answer], { maxMessagesCount: 1 })
+      await publish('pubsub/x', 1)
+      await sidecar.settled()
+      assert.deepEqual([single.stats.acked, bulk.stats.acked], [acked, acked])
+      assert.deepEqual([single.stats.delayed, bulk.stats.delayed], [1 - acked, 1 - acked])
+    })
+  }
+
   it('hands over batches', async (t) => {
     const { publish, sidecar, clock } = await begin(t)
     const seen: unknown[] = []
@@ -476,7 +497,13 @@ describe('sidecar.subscribe()', () => {
   })
 
   it('keeps a batch as long as it is told to', async (t) => {
-    const { publish, sidecar, clock } = await begin(t)
+    const clock = new (class extends ManualClock {
+      override setTimer(callback: () => void, delayMs: number): unknown {
+        assert.ok(delayMs < 2 ** 31, 'a native timer would be over at once')
+        return super.setTimer(callback, delayMs)
+      }
+    })()
+    const { publish, sidecar } = await begin(t, new FakeApp(), { clock })
     const sizes: number[] = []
     const maxAwaitDurationMs = 2 ** 40
     sidecar.subscribeBulk('pubsub', 'x', (messages) => void sizes.push(messages.length), { maxAwaitDurationMs })
@@ -902,6 +929,8 @@ describe('DaprSidecar.start()', () => {
     { apiToken: '' },
     { app: 'ftp://x' },
     { app: 'not a url' },
+    { app: 'http://user@127.0.0.1:6001' },
+    { app: 'http://127.0.0.1:6001?x=1' },
     { app: 70_000 },
     { appMaxConcurrency: 0 },
     { pubsubs: { x: 1 } },
