@@ -32,6 +32,9 @@ const LOOK_MS = 100
 /** Further tries after a connection that broke, and the wait before each. */
 const WAITS_MS: readonly number[] = [500, 750, 1000]
 
+/** An app that takes a question and says nothing is not asked again: that would hold up the start by as much again. */
+const NO_ANSWER = new Error(`no answer within ${DEADLINE_MS} ms`)
+
 export class Discovery {
   readonly #parts: DiscoveryParts
   readonly #stop = new AbortController()
@@ -133,6 +136,7 @@ export class Discovery {
       try {
         return await this.#ask(path)
       } catch (error) {
+        if (error === NO_ANSWER) throw error
         this.#parts.log({ level: 'debug', message: 'The app is asked again', path, reason: reasonOf(error) })
         await this.#sleep(waitMs)
       }
@@ -144,7 +148,7 @@ export class Discovery {
     const { channel, appId, clock } = this.#parts
     const headers = { 'dapr-app-id': appId, 'content-type': 'application/json' }
     const late = new AbortController()
-    const timer = clock.setTimer(() => late.abort(new Error(`no answer within ${DEADLINE_MS} ms`)), DEADLINE_MS)
+    const timer = clock.setTimer(() => late.abort(NO_ANSWER), DEADLINE_MS)
     const signal = AbortSignal.any([this.#stop.signal, late.signal])
     try {
       return await channel.call({ method: 'GET', path, headers, signal })
