@@ -7,6 +7,10 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { constants, type IncomingHttpHeaders as Http2Headers, type ServerHttp2Stream } from 'node:http2'
 import type { Readable, Writable } from 'node:stream'
+import type { Clock } from '../time/clock.ts'
+
+/** How long a client that is answered already may go on with its request. */
+const LINGER_MS = 10_000
 
 /** The request's, in lower case; of names that came twice, as Node joins them. */
 export type RequestHeaders = Readonly<IncomingHttpHeaders>
@@ -29,8 +33,11 @@ export interface Exchange {
   /** Sends the head of the answer; `write` and `end` follow. */
   begin(status: number, headers: Headers): void
   write(bytes: Uint8Array | string): void
-  /** @param trailers for HTTP/2 only */
-  end(trailers?: Headers): void
+  /**
+   * @param bytes what is still to be written: in one go it is faster
+   * @param trailers for HTTP/2 only
+   */
+  end(bytes: Uint8Array | string, trailers?: Headers): void
   /** The whole answer at once; what is still to come of the request is not waited for. */
   reply(status: number, headers: Headers, body?: Uint8Array | string): void
   /** Resolves when the client has read on, or when it is closed. */
@@ -132,8 +139,8 @@ export class Http1Exchange extends Output implements Exchange {
     return isWhole ? {} : { connection: 'close' }
   }
 
-  end(): void {
-    this.#response.end()
+  end(bytes: Uint8Array | string): void {
+    this.#response.end(bytes)
   }
 
   reply(status: number, headers: Headers, body: Uint8Array | string = ''): void {
@@ -157,8 +164,9 @@ export class Http2Exchange extends Output implements Exchange {
   readonly hosts: readonly string[]
   readonly input: ServerHttp2Stream
   readonly #stream: ServerHttp2Stream
+  readonly #clock: Clock
 
-  constructor(stream: ServerHttp2Stream, headers: Http2Headers) {
+  constructor(stream: ServerHttp2Stream, headers: Http2Headers, clock: Clock) {
     super(stream)
     this.method = headers[':method'] ?? ''
     this.target = headers[':path'] ?? ''
@@ -167,6 +175,7 @@ export class Http2Exchange extends Output implements Exchange {
     this.hosts = host === undefined ? [] : [host]
     this.input = stream
     this.#stream = stream
+    this.#clock = clock
   }
 
   /** From the moment of a reset on; 'close' comes later. */
@@ -178,10 +187,10 @@ export class Http2Exchange extends Output implements Exchange {
     if (!this.isClosed) this.#stream.respond({ ':status': status, ...headers }, { waitForTrailers: true })
   }
 
-  end(trailers: Headers = {}): void {
+  end(bytes: Uint8Array | string, trailers: Headers = {}): void {
     if (this.isClosed) return
     this.#stream.once('wantTrailers', () => this.#stream.sendTrailers(trailers))
-    this.#stream.end()
+    this.#stream.end(bytes)
     this.#leaveInput()
   }
 
@@ -193,9 +202,16 @@ export class Http2Exchange extends Output implements Exchange {
     this.#leaveInput()
   }
 
-  /** A client that has not sent all of its request need not do so. */
+  /**
+   * What is still to come of the request goes nowhere. A reset at once would
+   * spare the client the trouble, but one of Node 20 that is reset while it
+   * sends can end up in a loop for ever.
+   */
   #leaveInput(): void {
-    if (!this.#stream.readableEnded) this.#stream.close(constants.NGHTTP2_NO_ERROR)
+    if (this.#stream.readableEnded) return
+    this.#stream.resume()
+    const timer = this.#clock.setTimer(() => this.#stream.close(constants.NGHTTP2_NO_ERROR), LINGER_MS)
+    this.onClose(() => this.#clock.clearTimer(timer))
   }
 
   abort(): void {
