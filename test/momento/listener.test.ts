@@ -280,15 +280,20 @@ describe('A Listener', () => {
     )
   })
 
-  it('hears a client out that is answered already, without keeping what it says', () =>
+  it('hears a client out that is answered already, for ten seconds', () =>
     withListener(
-      async ({ listener, exchanges }) => {
+      async ({ clock, listener, exchanges }) => {
         const client = new WireClient(listener.port)
         const call = client.open('/')
+        const answered = once(call.stream, 'response')
         // More than a window, so that somebody has to read it.
-        call.stream.end(Buffer.alloc(1_000_000))
-        assert.equal((await call.ended).httpStatus, 413)
+        await new Promise((resolve) => call.stream.write(Buffer.alloc(1_000_000), resolve))
+        const [headers] = await answered
+        assert.deepEqual([headers[':status'], exchanges[0]?.isClosed], [413, false])
         assert.equal(exchanges[0]?.input.readableLength, 0)
+        await clock.advance(10_000)
+        await call.ended
+        assert.equal(exchanges[0]?.isClosed, true)
         client.close()
       },
       { handle: (exchange) => exchange.reply(413, {}) },
