@@ -121,9 +121,15 @@ export class Http1Exchange extends Output implements Exchange {
 
   begin(status: number, headers: Headers): void {
     if (this.isClosed) return
-    // A request that is not wanted to its end ends the connection.
-    this.#response.writeHead(status, this.input.complete ? headers : { ...headers, connection: 'close' })
+    this.#response.writeHead(status, { ...headers, ...this.#connection() })
     this.#response.flushHeaders()
+  }
+
+  /** A request that is not wanted to its end ends the connection. */
+  #connection(): Headers {
+    const { 'content-length': length = '0', 'transfer-encoding': coding } = this.headers
+    const isWhole = this.input.complete || (length === '0' && coding === undefined)
+    return isWhole ? {} : { connection: 'close' }
   }
 
   end(): void {
@@ -133,8 +139,7 @@ export class Http1Exchange extends Output implements Exchange {
   reply(status: number, headers: Headers, body: Uint8Array | string = ''): void {
     if (this.isClosed) return
     const length = { 'content-length': Buffer.byteLength(body) }
-    const close = this.input.complete ? {} : { connection: 'close' }
-    this.#response.writeHead(status, { ...headers, ...(status !== 204 && length), ...close })
+    this.#response.writeHead(status, { ...headers, ...(status !== 204 && length), ...this.#connection() })
     this.#response.end(this.method === 'HEAD' ? undefined : body)
   }
 

@@ -1,7 +1,8 @@
 /**
- * The door `busbar/momento`: a client of Momento Topics in process, and the
- * port that it shares with the vendor's own client.
+ * The door `busbar/momento`: a client of Momento Topics in process, the port
+ * that it shares with the vendor's own client, and a server for that client.
  */
+export type { ApiKey, TopicPermission, TopicRole } from './access.ts'
 export type { AnyBroker, CacheStoreOptions, Caches } from './cache.ts'
 export { Cache, CacheStore } from './cache.ts'
 export type { TransportDetails } from './errors.ts'
@@ -23,9 +24,12 @@ export {
   UnknownError,
   UnknownServiceError,
 } from './errors.ts'
+export type { Fault, FaultName, Faults, RpcName } from './faults.ts'
 export type { EndReason, TopicPosition, TopicRecord, TopicSink, TopicValue } from './feed.ts'
 export type { SubscribeCallOptions } from './receiver.ts'
 export { TopicPublishResponse, TopicSubscribeResponse } from './responses.ts'
+export type { MomentoServerOptions } from './server.ts'
+export { MomentoServer } from './server.ts'
 export type { TopicClientOptions } from './topic-client.ts'
 export { TopicClient } from './topic-client.ts'
 export type { TopicItemOptions } from './topic-item.ts'

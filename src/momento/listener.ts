@@ -96,7 +96,7 @@ export class Listener {
     if (graceMs === 0) this.disconnectAll()
     const timer = graceMs < Infinity ? clock.setTimer(() => this.disconnectAll(), graceMs) : undefined
     await closed
-    clock.clearTimer(timer)
+    if (timer !== undefined) clock.clearTimer(timer)
     // The server is done when its sockets are as good as closed; they are when they say so.
     await Promise.all(Array.from(this.#sockets, (socket) => new Promise((resolve) => socket.once('close', resolve))))
   }

@@ -122,7 +122,7 @@ const NOTHING = new Uint8Array(0)
 
 /** An integer of at least 0; nothing for 0, which is what a missing number means in proto3. */
 export function numberField(field: number, value: number): Uint8Array {
-  return value === 0 ? NOTHING : Uint8Array.from([...varint(field * 8 + VARINT), ...varint(value)])
+  return value === 0 ? NOTHING : startField(field * 8 + VARINT, value, 0)
 }
 
 /** Text; nothing when it is empty. */
@@ -132,14 +132,30 @@ export function textField(field: number, text: string): Uint8Array {
 
 /** Bytes or a message, also when they are empty: then that the field is there is what it says. */
 export function bytesField(field: number, bytes: Uint8Array): Uint8Array {
-  return message(Uint8Array.from([...varint(field * 8 + BYTES), ...varint(bytes.length)]), bytes)
+  const written = startField(field * 8 + BYTES, bytes.length, bytes.length)
+  written.set(bytes, written.length - bytes.length)
+  return written
+}
+
+/** A tag and a number, with room for what comes behind them. */
+function startField(tag: number, value: number, room: number): Uint8Array {
+  const start = varintLength(tag)
+  const bytes = Buffer.allocUnsafe(start + varintLength(value) + room)
+  writeVarint(bytes, 0, tag)
+  writeVarint(bytes, start, value)
+  return bytes
+}
+
+function varintLength(value: number): number {
+  let length = 1
+  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) length++
+  return length
 }
 
 /** Seven bits in each byte, the lowest first; the highest bit says that more follow. */
-function varint(value: number): readonly number[] {
-  const bytes: number[] = []
+function writeVarint(bytes: Uint8Array, offset: number, value: number): void {
+  let at = offset
   let rest = value
-  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) + 0x80)
-  bytes.push(rest)
-  return bytes
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes[at++] = (rest % 0x80) + 0x80
+  bytes[at] = rest
 }
