@@ -5,7 +5,6 @@
  * started it is.
  */
 import { fork } from 'node:child_process'
-import { once } from 'node:events'
 import type { AddressInfo, Server } from 'node:net'
 import { join } from 'node:path'
 import type { Trial } from './bench.ts'
@@ -30,13 +29,22 @@ export interface Remote {
   refresh(): Promise<void>
 }
 
-/** @param file beside this one, which calls `serve`. @param name which of its servers */
+/**
+ * @returns rejects when the process ends before it has told its port
+ * @param file beside this one, which calls `serve`
+ * @param name which of its servers
+ */
 export async function startRemote(file: string, name: string): Promise<Remote> {
   const child = fork(join(import.meta.dirname, file), [name], { env: { ...process.env, NODE_ENV: 'production' } })
-  const next = async (): Promise<Report> => {
-    const [report] = await once(child, 'message')
-    return report as Report // serve() sends nothing else
-  }
+  const next = (): Promise<Report> =>
+    new Promise((resolve, reject) => {
+      const onExit = (code: number | null): void => reject(new Error(`The server ${name} ended with ${code}`))
+      child.once('exit', onExit)
+      child.once('message', (report) => {
+        child.off('exit', onExit)
+        resolve(report as Report) // serve() sends nothing else
+      })
+    })
   let report = await next()
   return {
     port: report.port,
