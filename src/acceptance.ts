@@ -5,8 +5,8 @@
  * Layer 15.
  */
 import { refuseOption } from './checks.ts'
+import type { Delivery } from './delivery/delivery.ts'
 import type { Direct } from './delivery/direct.ts'
-import type { Entry } from './delivery/entry.ts'
 import type { MessageQueue } from './delivery/queue.ts'
 import type { GivenUp } from './delivery/rules.ts'
 import { BusbarError, quote } from './errors.ts'
@@ -34,7 +34,7 @@ export class Acceptance {
   closed: BusbarError | undefined
   readonly #hub: Hub
   readonly #store: Isolator['store']
-  /** Whether an event needs nothing but its handlers, if there are no queues. */
+  /** Whether an event without options is nothing but its topic and its data, and nobody watches it. */
   readonly #isPlain: boolean
   #serial = 0
   /** Of the latest event; shared by those of the same millisecond. */
@@ -52,41 +52,55 @@ export class Acceptance {
     try {
       if (this.closed !== undefined) throw this.closed
       const route = this.#hub.router.find(topic)
-      if (options !== undefined || !this.#isPlain || !route.isDirect) return this.#publish(topic, data, options, route)
+      if (options !== undefined || !this.#isPlain) return this.#publish(topic, data, options, route)
+      const event = new Envelope(topic, data, undefined, ++this.#serial, this.#now())
+      const { only } = route
+      if (only === undefined) return this.#offer(event, route)
       this.published++
-      this.#hub.dispatcher.dispatch(new Envelope(topic, data, undefined, ++this.#serial, this.#now()), route.directs)
+      this.#hub.dispatcher.call(event, only)
       return resolved
     } catch (error) {
       return this.#refuse(error, topic)
     }
   }
 
+  /** As `#admit`, when there is nobody to tell. */
+  #offer(event: Envelope, route: Route): Promise<void> {
+    const { queues, directs, isSelective } = route
+    if (isSelective) return this.#admit(event, route, undefined)
+    for (let i = 0; i < queues.length; i++) if (queues[i]?.isFull) return this.#admit(event, route, undefined)
+    this.published++
+    for (let i = 0; i < queues.length; i++) queues[i]?.offer(event, false)
+    if (directs.length > 0) this.#hub.dispatcher.fanOut(event, directs)
+    return resolved
+  }
+
   #publish(topic: string, data: unknown, options: PublishOptions | undefined, route: Route): Promise<void> {
     const checked = options === undefined ? undefined : checkPublish(options)
     const extras = checked === undefined ? this.#hub.history && extrasOf({}, {}) : this.#readExtras(checked)
-    const event = new Envelope(
-      topic,
-      this.#store === undefined ? data : this.#store(data),
-      extras,
-      ++this.#serial,
-      this.#now(),
-    )
-    const full = this.#enter(event, route)
-    return full === undefined ? resolved : this.#wait(event, full, checked?.signal)
+    const stored = this.#store === undefined ? data : this.#store(data)
+    const event = new Envelope(topic, stored, extras, ++this.#serial, this.#now())
+    return this.#admit(event, route, checked?.signal)
   }
 
-  /** The message of `entry` goes to the dead letter topic of its queue; that never waits. */
-  readonly deadLetter = (queue: MessageQueue, entry: Entry, reason: GivenUp, error: unknown): void => {
+  /** Accepts the event, or lets it wait for room. */
+  #admit(event: Envelope, route: Route, signal: AbortSignal | undefined): Promise<void> {
+    const full = this.#enter(event, route)
+    return full === undefined ? resolved : this.#wait(event, full, signal)
+  }
+
+  /** A message goes to the dead letter topic of its queue; that never waits. */
+  readonly deadLetter = (queue: MessageQueue, delivery: Delivery, reason: GivenUp, error: unknown): void => {
     const topic = queue.rules.deadLetterTopic
     if (topic === undefined) return
-    const extras = deadLetterOf(entry.event, {
+    const extras = deadLetterOf(delivery.envelope, {
       reason,
       filter: queue.filter,
       group: queue.group,
-      deliveries: entry.deliveryCount,
+      deliveries: delivery.deliveryCount,
       error,
     })
-    const event = new Envelope(topic, entry.event.data, extras, ++this.#serial, this.#now())
+    const event = new Envelope(topic, delivery.envelope.data, extras, ++this.#serial, this.#now())
     const route = this.#hub.router.find(topic)
     this.#commit(event, route, this.#wanted(route.queues, route, event), true)
   }
@@ -102,13 +116,7 @@ export class Acceptance {
     const queues = this.#wanted(route.queues, route, event)
     let full: MessageQueue | undefined
     for (const queue of queues) {
-      if (!queue.isFull || (queue === head && queue.hasRoom)) continue
-      const { filter } = queue
-      const { overflow } = queue.rules
-      if (overflow === 'reject') {
-        throw new BusbarError('ERR_QUEUE_FULL', `The queue of ${quote(filter)} is full`, { topic: event.topic, filter })
-      }
-      if (overflow === 'wait') full ??= queue
+      if (queue.isFull && !(queue === head && queue.hasRoom) && mustWait(queue, event)) full ??= queue
     }
     if (full !== undefined) return full
     accepted?.()
@@ -217,6 +225,12 @@ export class Acceptance {
 }
 
 const NO_ATTRIBUTES: Extras['attributes'] = Object.freeze({})
+
+/** @returns whether an event has to wait for room in a full queue. @throws {BusbarError} `ERR_QUEUE_FULL` */
+function mustWait({ filter, rules }: MessageQueue, { topic }: Envelope): boolean {
+  if (rules.overflow !== 'reject') return rules.overflow === 'wait'
+  throw new BusbarError('ERR_QUEUE_FULL', `The queue of ${quote(filter)} is full`, { topic, filter })
+}
 
 /** Whom the observation of a publish concerns. */
 const NOBODY = { filter: undefined }

@@ -57,6 +57,17 @@ export interface CloseOptions {
   readonly graceMs?: number
 }
 
+/** A `Broker` of any topics and any dialect: what adapters take. */
+export interface AnyBroker {
+  readonly clock: Clock
+  publish(topic: never, data: never, options?: PublishOptions): Promise<void>
+  subscribe(filter: never, handler?: never, options?: SubscribeOptions): Subscription<unknown>
+  lastSequence(topic: string): number | undefined
+  settled(): Promise<void>
+  stats(): BrokerStats
+  close(options?: CloseOptions): Promise<CloseReport>
+}
+
 /**
  * Accepts events and delivers them to those who subscribed to their topics.
  * `Topics` maps each topic to its data; without it any topic goes.

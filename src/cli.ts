@@ -3,11 +3,12 @@
  * The command `busbar`: hands the process that it is, and the sidecar, to
  * cli/run.ts. Nothing is decided here.
  *
- * Layer 37.
+ * Layer 38.
  */
 import { readFileSync } from 'node:fs'
 import { runCommand } from './cli/run.ts'
 import { DaprSidecar } from './dapr/sidecar.ts'
+import { MomentoServer } from './momento/server.ts'
 import { SystemClock } from './time/clock.ts'
 
 // build/src and dist/esm are equally deep. The package's own manifest: it has a version.
@@ -41,7 +42,10 @@ const exitCode = runCommand(
     version: manifest.version,
     onSignal,
   },
-  (options) => DaprSidecar.start(options),
+  {
+    sidecar: (options) => DaprSidecar.start(options),
+    momento: (options) => MomentoServer.start(options),
+  },
 )
 
 // What a connection or a timer still holds open does not count any more.

@@ -5,11 +5,11 @@
  * Layer 13.
  */
 
-import { Delivery } from './delivery/delivery.ts'
 import type { Direct } from './delivery/direct.ts'
 import type { MessageQueue } from './delivery/queue.ts'
 import { Ring } from './delivery/ring.ts'
 import { Turn } from './delivery/turn.ts'
+import { View } from './delivery/view.ts'
 import type { Workload } from './delivery/workload.ts'
 import type { Envelope } from './event/envelope.ts'
 import type { Clock } from './time/clock.ts'
@@ -37,20 +37,21 @@ export class Dispatcher {
   /** Whether `qos: 0` handlers are being called, or events wait for that. */
   #mustLine = false
   readonly #lined = new Ring<Lined>()
-  /** Whether a turn is on its way with which `#turn` starts anew. */
-  #isRenewing = false
 
   /** @param rest called when the events in line have been served */
   constructor(clock: Clock, workload: Workload, rest: () => void) {
     this.#clock = clock
     this.#workload = workload
     this.#rest = rest
-    this.#turn = new Turn(() => clock.now())
+    this.#turn = new Turn(
+      () => clock.now(),
+      () => clock.nextTurn(this.#renew),
+    )
   }
 
   /** Whether nothing more may be delivered before the event loop has turned. */
   readonly mustYield = (): boolean => {
-    if (!this.#spend()) return false
+    if (!this.#turn.spend()) return false
     this.#schedule()
     return true
   }
@@ -63,16 +64,20 @@ export class Dispatcher {
     this.#schedule()
   }
 
-  /** As `fanOut`, for data that is shared: a lone handler gets the envelope. Small, so that the engine can inline it. */
-  dispatch(event: Envelope, targets: readonly Direct[]): void {
-    const only = targets[0]
-    if (this.#mustLine || only === undefined || targets.length > 1) {
-      this.fanOut(event, targets)
-      return
-    }
+  /** As `ready`, told by a promise: nobody waits on the stack, so this microtask is as good as the next. */
+  resume(queue: MessageQueue): void {
+    if (this.#isScheduled || queue.isReady || queue.counts.queued === 0) return this.ready(queue)
+    queue.isReady = true
+    this.#serve(queue)
+    if (this.#ready.length > 0) this.#schedule()
+  }
+
+  /** As `fanOut`, to the only one that matches: its message is the event itself. Small, so that the engine can inline it. */
+  call(event: Envelope, only: Direct): void {
+    if (this.#mustLine) return this.#line(event, only.directs)
     this.#mustLine = true
     event.recipient = only
-    only.receive(event)
+    only.call(event)
     if (this.#lined.length > 0) this.#serveLine()
     else this.#mustLine = false
   }
@@ -81,10 +86,7 @@ export class Dispatcher {
   fanOut(event: Envelope, targets: readonly Direct[]): void {
     if (this.#mustLine) return this.#line(event, targets)
     this.#mustLine = true
-    for (let i = 0; i < targets.length; i++) {
-      const target = targets[i] as Direct // within the length
-      target.receive(new Delivery(event, target))
-    }
+    share(event, targets)
     this.#serveLine()
   }
 
@@ -97,9 +99,9 @@ export class Dispatcher {
   /** Serves the events in line, as long as this turn of the event loop allows. */
   #serveLine(): void {
     while (this.#lined.length > 0) {
-      if (this.#spend()) return this.#schedule()
+      if (this.#turn.spend()) return this.#schedule()
       const { event, targets } = this.#lined.shift() as Lined // there is one
-      for (const target of targets) target.receiveLined(new Delivery(event, target))
+      for (const target of targets) target.receiveLined(new View(event, target))
       this.#workload.busy--
       this.#workload.progress++
     }
@@ -107,17 +109,7 @@ export class Dispatcher {
     this.#rest()
   }
 
-  /** Counts a delivery. Each turn of the event loop starts with a new budget. */
-  #spend(): boolean {
-    if (!this.#isRenewing) {
-      this.#isRenewing = true
-      this.#clock.nextTurn(this.#renew)
-    }
-    return this.#turn.spend()
-  }
-
   readonly #renew = (): void => {
-    this.#isRenewing = false
     this.#turn.renew()
   }
 
@@ -148,15 +140,35 @@ export class Dispatcher {
   #serve(queue: MessageQueue): void {
     for (let i = 0; i < BATCH && !this.#turn.isSpent; i++) {
       const consumer = queue.consumers.next()
-      const entry = consumer && queue.take()
-      if (consumer === undefined || entry === undefined) {
+      const delivery = consumer && queue.take()
+      if (consumer === undefined || delivery === undefined) {
         queue.isReady = false
         return
       }
       queue.consumers.served()
-      consumer.deliver(entry)
-      this.#spend()
+      consumer.deliver(delivery)
+      this.#turn.spend()
     }
     this.#ready.push(queue)
   }
+}
+
+/**
+ * One message for as many handlers as possible, each its recipient in turn.
+ * It stays with a handler that has not done with it when it returns; those with
+ * wildcards need one of their own, which remembers what these stood for, and so
+ * do all when each gets data of its own.
+ */
+function share(event: Envelope, targets: readonly Direct[]): void {
+  const shared = new View(event)
+  let isTaken = event.stamp.origin.load !== undefined
+  for (let i = 0; i < targets.length; i++) {
+    const target = targets[i] as Direct // within the length
+    if (isTaken || !target.mayShare) target.receive(new View(event, target))
+    else {
+      shared.passTo(target)
+      isTaken = target.call(shared)
+    }
+  }
+  if (!isTaken) shared.passTo(undefined)
 }

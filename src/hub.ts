@@ -78,13 +78,16 @@ export class Hub implements QueueHost<MessageQueue>, DirectHost {
     this.dispatcher.ready(queue)
   }
 
+  resume(queue: MessageQueue): void {
+    this.dispatcher.resume(queue)
+  }
+
   mustYield(): boolean {
     return this.dispatcher.mustYield()
   }
 
   moved(target: Target): void {
     if (target.hasLine) this.line.advance(target)
-    if (this.workload.timed === 0) this.schedule.clear()
     if (target.watchers !== undefined) tellWatchers(target.watchers)
     if (this.workload.busy === 0) this.#tellIdle()
   }

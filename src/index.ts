@@ -2,7 +2,7 @@
  * The door `busbar`: the broker, its clock, its error, and the types of what
  * they take and give.
  */
-export type { CloseOptions, MessageOf, OnceOptions } from './broker.ts'
+export type { AnyBroker, CloseOptions, MessageOf, OnceOptions } from './broker.ts'
 export { Broker } from './broker.ts'
 export type { Handler, Message, Outcome } from './delivery/message.ts'
 export type { Backoff } from './delivery/redelivery.ts'

@@ -30,5 +30,6 @@ export function whenSettled(
   fulfilled: (value: unknown) => void,
   rejected: (error: unknown) => void,
 ): void {
-  then.call(promise instanceof Promise ? promise : new Promise((resolve) => resolve(promise)), fulfilled, rejected)
+  if (promise instanceof Promise) then.call(promise, fulfilled, rejected)
+  else then.call(new Promise((resolve) => resolve(promise)), fulfilled, rejected)
 }

@@ -17,7 +17,7 @@ import { checkAgreement, type Settings, type SubscribeOptions, settle } from './
 import { addCounts, type Counts, zeroCounts } from './stats.ts'
 import { closedError, type Intake, Subscription } from './subscription.ts'
 import { captureParams, matches } from './topic/params.ts'
-import { checkFilter, checkTopic } from './topic/topic.ts'
+import { checkFilter, checkTopic, isWildcard } from './topic/topic.ts'
 
 /** A queue that several subscriptions may share, and what they have agreed on. */
 interface Group {
@@ -133,7 +133,9 @@ export class Registry {
 
   #direct(filter: string, handler: Handler, { where }: Settings, isOver: boolean): Intake {
     const hub = this.#hub
-    const direct = new Direct({ filter, handler, where, params: this.#paramsOf(filter), order: ++hub.order }, hub)
+    const params = this.#paramsOf(filter)
+    const isLiteral = !isWildcard(filter, hub.dialect)
+    const direct = new Direct({ filter, handler, where, params, isLiteral, order: ++hub.order }, hub)
     this.#add(direct, isOver)
     return direct
   }

@@ -11,19 +11,22 @@ import type { Dialect } from './topic/dialect.ts'
 import { checkTopic, isWildcard } from './topic/topic.ts'
 import { TopicTrie } from './topic/trie.ts'
 
+/** Where events go; alone, each is a route of its own. */
+type Target = MessageQueue | Direct
+
 /** The targets of one topic; never changed once made. */
 export interface Route {
+  /** The one that there is, if to call it is all there is to do. */
+  readonly only: Direct | undefined
   readonly queues: readonly MessageQueue[]
   readonly directs: readonly Direct[]
   /** Whether some of them look at the event before they take it. */
   readonly isSelective: boolean
-  /** Whether there is nothing else to do than to call handlers. */
-  readonly isDirect: boolean
 }
 
 export class Router {
   readonly #dialect: Dialect
-  readonly #trie: TopicTrie<MessageQueue | Direct>
+  readonly #trie: TopicTrie<Target>
   readonly #routes = new TopicCache<Route>()
   /** The topic asked for last and its route: publishers tend to stay with a topic, and this costs less than a map. */
   #lastTopic = '' // always a string: comparing different types is slow
@@ -47,26 +50,19 @@ export class Router {
   }
 
   /** @param target one that no filter leads to yet */
-  add(target: MessageQueue | Direct): void {
+  add(target: Target): void {
     this.#trie.add(target.filter, target)
     this.#forget(target.filter)
   }
 
-  remove(target: MessageQueue | Direct): void {
+  remove(target: Target): void {
     if (this.#trie.remove(target.filter, target)) this.#forget(target.filter)
   }
 
   #search(topic: string): Route {
     checkTopic(topic, this.#dialect)
     const targets = this.#trie.match(topic)
-    const queues = targets.filter(isQueue)
-    const isChosen = targets.some(isSelective)
-    const route: Route = {
-      queues,
-      directs: targets.filter(isDirect),
-      isSelective: isChosen,
-      isDirect: queues.length === 0 && !isChosen,
-    }
+    const route = targets.length === 1 ? (targets[0] as Target) : routeTo(targets)
     this.#routes.set(topic, route)
     return route
   }
@@ -79,14 +75,19 @@ export class Router {
   }
 }
 
-function isDirect(target: MessageQueue | Direct): target is Direct {
+function routeTo(targets: readonly Target[]): Route {
+  return {
+    only: undefined,
+    queues: targets.filter(isQueue),
+    directs: targets.filter(isDirect),
+    isSelective: targets.some((target) => target.isSelective),
+  }
+}
+
+function isDirect(target: Target): target is Direct {
   return target instanceof Direct
 }
 
-function isQueue(target: MessageQueue | Direct): target is MessageQueue {
+function isQueue(target: Target): target is MessageQueue {
   return !isDirect(target)
-}
-
-function isSelective({ where }: MessageQueue | Direct): boolean {
-  return where !== undefined
 }

@@ -112,6 +112,7 @@ describe('The tables in the README', () => {
     ['Publish options', 'PublishOptions', 'options.ts'],
     ['Subscribe options', 'SubscribeOptions', 'options.ts'],
     ['Dapr', 'DaprSidecarOptions', 'dapr/settings.ts'],
+    ['The server', 'MomentoServerOptions', 'momento/server.ts'],
   ] as const) {
     const declared = optionsOf(bodyOf(readFileSync(join(root, 'src', file), 'utf8'), name))
     const rows = rowsOf(section).filter((cells) => cells.length === 3)

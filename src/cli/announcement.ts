@@ -2,7 +2,7 @@
  * What the command says of a sidecar when it has started and when it knows the
  * subscriptions of the app: what is served where, in words.
  *
- * Layer 35.
+ * Layer 36.
  */
 import type { LogEntry } from '../dapr/log.ts'
 import type { ComponentSpec, SubscriptionSpec } from '../dapr/wire.ts'
@@ -31,6 +31,11 @@ export function announceStart(settings: Settings, { version, url, components }: 
   ]
 }
 
+/** Where Momento's clients are served. */
+export function announceMomento(port: number, caches: readonly string[]): string {
+  return `Momento Topics at 127.0.0.1:${port}, with the caches ${caches.map((name) => JSON.stringify(name)).join(', ')}`
+}
+
 /** A line for each subscription. */
 export function announceSubscriptions(subscriptions: readonly SubscriptionSpec[]): readonly LogEntry[] {
   if (subscriptions.length === 0) return [info('The app has no subscriptions')]
@@ -47,8 +52,7 @@ function warnOfIgnored(flags: readonly string[]): readonly LogEntry[] {
 }
 
 function describeComponent({ name, type }: ComponentSpec): string {
-  const isOurs = type === 'pubsub.in-memory'
-  return `Pub/sub ${JSON.stringify(name)} is ${isOurs ? 'in memory' : `${type}, emulated in memory`}`
+  return `Pub/sub ${JSON.stringify(name)} is ${type}`
 }
 
 function exampleOf(url: string, name: string): string {

@@ -3,7 +3,7 @@
  * becomes of each. Not how they are written on a command line (flags.ts), nor
  * what their values mean (settings.ts).
  *
- * Layer 32. Source of the names: daprd's options, the options of its logger and
+ * Layer 33. Source of the names: daprd's options, the options of its logger and
  * of its metrics, and Dapr's command line tool.
  */
 
@@ -48,6 +48,11 @@ const served: readonly Omit<ServedFlag, 'fate'>[] = [
     help: 'where to listen, 0: any; default 3500, or $DAPR_HTTP_PORT',
   },
   { name: 'dapr-listen-addresses', value: 'HOST', help: 'address to listen on; default loopback only' },
+  {
+    name: 'momento-port',
+    value: 'PORT',
+    help: 'serve Momento Topics there, 0: any; components are caches',
+  },
   { name: 'pubsub', value: 'NAME', help: 'an in-memory pub/sub component of this name; repeatable' },
   { name: 'resources-path', value: 'PATH', help: 'directory of components, subscriptions, policies; repeatable' },
   { name: 'components-path', short: 'd', value: 'PATH', help: 'the same under its old name' },

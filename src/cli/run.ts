@@ -4,19 +4,19 @@
  * `POST /v1.0/shutdown` says so. Everything of the process comes in as an
  * argument, so does the sidecar.
  *
- * Layer 36.
+ * Layer 37.
  */
 import { constants } from 'node:os'
 import type { Log, LogEntry } from '../dapr/log.ts'
 import type { ResourceFile } from '../dapr/settings.ts'
-import type { ComponentSpec, SubscriptionSpec } from '../dapr/wire.ts'
 import type { Clock } from '../time/clock.ts'
-import { announceStart, announceSubscriptions } from './announcement.ts'
+import { announceMomento, announceStart, announceSubscriptions } from './announcement.ts'
 import { type AppEnd, type AppProcess, appEnvironment, type Output, startApp } from './app-process.ts'
 import { readResourceFiles, readTextFile } from './files.ts'
 import { helpText } from './known-flags.ts'
 import { createLog } from './log.ts'
 import { type Environment, readWish, type Settings, type Wish } from './settings.ts'
+import type { RunningMomento, RunningSidecar, SidecarOptions, Starters } from './starters.ts'
 
 /** What a run needs of the process that it is. */
 export interface CommandHost {
@@ -31,41 +31,6 @@ export interface CommandHost {
   /** Calls back with each signal that asks for the end; returns a function that stops that. */
   onSignal(listener: (signal: NodeJS.Signals) => void): () => void
 }
-
-/** What the command asks of a sidecar. */
-export interface SidecarOptions {
-  readonly appId: string
-  readonly pubsubs?: Readonly<Record<string, { readonly type: string }>>
-  readonly resources: readonly ResourceFile[]
-  readonly environment: Environment
-  readonly app?: string
-  readonly appToken?: string
-  readonly apiToken?: string
-  readonly appMaxConcurrency?: number
-  readonly httpPort: number
-  readonly host?: string
-  readonly maxBodySize: number
-  readonly namespace?: string
-  readonly disableInitEndpoints: readonly ('config' | 'subscribe')[]
-  readonly clock: Clock
-  readonly log: Log
-  /** `POST /v1.0/shutdown` was called. */
-  readonly onShutdown: (force: boolean) => void
-}
-
-/** What the command needs of a sidecar that has started. */
-export interface RunningSidecar {
-  readonly httpPort: number
-  readonly url: string
-  readonly components: readonly ComponentSpec[]
-  readonly subscriptions: readonly SubscriptionSpec[]
-  /** Resolves when the app has been asked for its subscriptions, however long it takes to listen. */
-  ready(): Promise<void>
-  close(options: { graceMs: number }): Promise<unknown>
-}
-
-/** Resolves as soon as the sidecar listens: the app is started after it. */
-export type StartSidecar = (options: SidecarOptions) => Promise<RunningSidecar>
 
 /** Why a run ends. */
 type Ending =
@@ -84,13 +49,13 @@ const MISUSED = 2
  *   could not be started, 2 for a wrong command line, 128 and the signal's
  *   number when a second signal hurries the first one, else 0
  */
-export async function runCommand(host: CommandHost, startSidecar: StartSidecar): Promise<number> {
+export async function runCommand(host: CommandHost, starters: Starters): Promise<number> {
   const wish = readWishOf(host)
   switch (wish?.kind) {
     case undefined:
       return MISUSED
     case 'serve':
-      return new Run(host, wish.settings).run(startSidecar)
+      return new Run(host, wish.settings).run(starters)
     case 'help':
       host.stdout.write(helpText())
       return 0
@@ -122,6 +87,7 @@ class Run {
   #hurry: (exitCode: number) => void = () => {}
   #signalCount = 0
   #isEnding = false
+  #momento: RunningMomento | undefined
   #app: AppProcess | undefined
 
   constructor(host: CommandHost, settings: Settings) {
@@ -133,10 +99,10 @@ class Run {
   }
 
   /** Never rejects: what cannot be started is logged. */
-  async run(startSidecar: StartSidecar): Promise<number> {
+  async run(starters: Starters): Promise<number> {
     const forget = this.#host.onSignal((signal) => this.#onSignal(signal))
     try {
-      return await Promise.race([this.#serve(startSidecar), this.#hurried])
+      return await Promise.race([this.#serve(starters), this.#hurried])
     } catch (error) {
       this.#log({ level: 'error', message: messageOf(error) })
       return FAILED
@@ -146,12 +112,13 @@ class Run {
     }
   }
 
-  async #serve(startSidecar: StartSidecar): Promise<number> {
-    const sidecar = await startSidecar(await this.#sidecarOptions())
+  async #serve(starters: Starters): Promise<number> {
+    const sidecar = await starters.sidecar(await this.#sidecarOptions())
     this.#say(
       announceStart(this.#settings, { version: this.#host.version, url: sidecar.url, components: sidecar.components }),
     )
-    await this.#startApp(sidecar)
+    await this.#orClose(sidecar, () => this.#startMomento(starters, sidecar))
+    await this.#orClose(sidecar, () => this.#startApp(sidecar))
     if (this.#settings.appUrl !== undefined) void this.#discover(sidecar)
     const ending = await this.#ending
     this.#isEnding = true
@@ -159,7 +126,7 @@ class Run {
   }
 
   async #sidecarOptions(): Promise<SidecarOptions> {
-    const { appUrl, appToken, apiToken, appMaxConcurrency, host, namespace, pubsubs } = this.#settings
+    const { appUrl, appToken, apiToken, appMaxConcurrency, host, namespace, pubsubs, momentoPort } = this.#settings
     const { appId, httpPort, maxBodySize, disableInitEndpoints } = this.#settings
     return {
       appId,
@@ -175,22 +142,48 @@ class Run {
       ...(appMaxConcurrency !== undefined && { appMaxConcurrency }),
       ...(host !== undefined && { host }),
       ...(namespace !== undefined && { namespace }),
+      ...(momentoPort !== undefined && { history: { size: MOMENTO_HISTORY } }),
       clock: this.#host.clock,
       log: this.#log,
       onShutdown: (force) => this.#end({ kind: 'shutdown', force }),
     }
   }
 
+  /** What cannot be started leaves nothing behind. */
+  async #orClose(sidecar: RunningSidecar, start: () => Promise<void>): Promise<void> {
+    try {
+      await start()
+    } catch (error) {
+      await this.#momento?.close({ graceMs: 0 })
+      await sidecar.close({ graceMs: 0 })
+      throw error
+    }
+  }
+
+  /** Over the same brokers: what is published by one SDK arrives by the other. */
+  async #startMomento(starters: Starters, sidecar: RunningSidecar): Promise<void> {
+    const { momentoPort: port, host } = this.#settings
+    if (port === undefined) return
+    const named = sidecar.components.flatMap(({ name }) => {
+      const broker = sidecar.broker(name)
+      return broker === undefined ? [] : [[name, broker] as const]
+    })
+    const caches = Object.fromEntries(named)
+    this.#momento = await starters.momento({ port, caches, ...(host !== undefined && { host }) })
+    this.#log({
+      level: 'info',
+      message: announceMomento(
+        this.#momento.port,
+        named.map(([name]) => name),
+      ),
+    })
+  }
+
   async #startApp(sidecar: RunningSidecar): Promise<void> {
     const { command } = this.#settings
     if (command.length === 0) return
     const environment = appEnvironment(this.#host.environment, { ...this.#settings, httpPort: sidecar.httpPort })
-    try {
-      this.#app = await startApp({ ...this.#host, command, environment })
-    } catch (error) {
-      await sidecar.close({ graceMs: 0 })
-      throw error
-    }
+    this.#app = await startApp({ ...this.#host, command, environment })
     this.#log({ level: 'info', message: `Started: ${command.join(' ')}` })
     void this.#app.ended.then((end) => this.#end({ kind: 'app', end }))
   }
@@ -217,7 +210,7 @@ class Run {
     switch (ending.kind) {
       case 'app':
         this.#log({ level: 'info', message: `The app ended with exit code ${ending.end.exitCode}` })
-        await sidecar.close({ graceMs: 0 }) // nobody is there to deliver to
+        await this.#close(sidecar, 0) // nobody is there to deliver to
         return ending.end.exitCode
       case 'shutdown':
         return ending.force ? this.#force(sidecar) : this.#stop('SIGTERM', sidecar)
@@ -233,7 +226,7 @@ class Run {
   /** @returns the app's exit code, unless it ended by the signal that it was handed */
   async #stop(signal: NodeJS.Signals, sidecar: RunningSidecar): Promise<number> {
     const { graceMs } = this.#settings
-    await sidecar.close({ graceMs })
+    await this.#close(sidecar, graceMs)
     const end = await this.#app?.stop(signal, graceMs)
     this.#log({ level: 'info', message: 'Stopped' })
     return end === undefined || end.signal === signal ? 0 : end.exitCode
@@ -241,14 +234,23 @@ class Run {
 
   async #force(sidecar: RunningSidecar): Promise<number> {
     await new Promise<void>((resolve) => this.#host.clock.setTimer(resolve, FORCE_MS))
-    await sidecar.close({ graceMs: 0 })
+    await this.#close(sidecar, 0)
     return FAILED
+  }
+
+  /** The sidecar last: the brokers are its own. */
+  async #close(sidecar: RunningSidecar, graceMs: number): Promise<void> {
+    await this.#momento?.close({ graceMs })
+    await sidecar.close({ graceMs })
   }
 
   #say(entries: readonly LogEntry[]): void {
     for (const entry of entries) this.#log(entry)
   }
 }
+
+/** As many as a cache of its own keeps. */
+const MOMENTO_HISTORY = 1000
 
 const IN_MEMORY = { type: 'pubsub.in-memory' }
 

@@ -3,7 +3,7 @@
  * filled in: everything that starting a sidecar and an app needs to know. Reads
  * no file and starts nothing.
  *
- * Layer 34. Source of names and defaults: daprd's options and Dapr's
+ * Layer 35. Source of names and defaults: daprd's options and Dapr's
  * environment variables. A flag goes before its variable.
  */
 import { refuseOption } from '../checks.ts'
@@ -25,6 +25,8 @@ export interface Settings {
   readonly appMaxConcurrency: number | undefined
   /** 0: any free one. */
   readonly httpPort: number
+  /** Where Momento's clients are served, 0: any free one; `undefined`: nowhere. */
+  readonly momentoPort: number | undefined
   /** `undefined`: loopback, in IPv4 and IPv6. */
   readonly host: string | undefined
   /** Names of in-memory components. */
@@ -110,6 +112,7 @@ function readSettings(flags: Flags, environment: Environment): Settings {
     appProtocol,
     appMaxConcurrency: readLimit(given('app-max-concurrency')),
     httpPort: readPort(given('dapr-http-port', 'DAPR_HTTP_PORT')) ?? 3500,
+    momentoPort: readPort(given('momento-port')),
     host: readHost(given('dapr-listen-addresses')),
     pubsubs: listOf(flags, 'pubsub'),
     resourcePaths: [...listOf(flags, 'resources-path'), ...listOf(flags, 'components-path')],

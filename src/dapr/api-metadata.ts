@@ -2,8 +2,9 @@
  * What `GET /v1.0/metadata` says of a sidecar, but for its id, its version and
  * what others have put there.
  *
- * Layer 23. Source: dapr/dapr, pkg/api/http/metadata.go.
+ * Layer 24. Source: dapr/dapr, pkg/api/http/metadata.go.
  */
+import { connectionOf } from './app.ts'
 import type { Pubsub } from './pubsub.ts'
 import type { DaprSidecarOptions } from './settings.ts'
 import type { SubscriptionState } from './subscribers.ts'
@@ -42,15 +43,4 @@ function subscriptionOf({ pubsubname, topic, deadLetterTopic = '', spec }: Subsc
   const { metadata, type } = spec
   const rules = spec.rules.map(({ match, path }) => (match === '' ? { path } : { match, path }))
   return { pubsubname, topic, ...(Object.keys(metadata).length > 0 && { metadata }), rules, deadLetterTopic, type }
-}
-
-/** A function has no port. */
-function connectionOf(app: NonNullable<DaprSidecarOptions['app']>): object {
-  if (typeof app === 'function') return { protocol: 'http' }
-  const { protocol, hostname, port } = new URL(typeof app === 'number' ? `http://127.0.0.1:${app}` : app)
-  return {
-    port: Number(port) || (protocol === 'https:' ? 443 : 80),
-    protocol: protocol.slice(0, -1),
-    channelAddress: hostname,
-  }
 }

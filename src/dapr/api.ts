@@ -1,9 +1,9 @@
 /**
  * The sidecar's HTTP API: from a request to what answers it.
  *
- * Layer 21. Source: dapr/dapr, pkg/api/http.
+ * Layer 22. Source: dapr/dapr, pkg/api/http.
  */
-import { appIdMismatch, notReady, notRouted, requestMalformed } from './errors.ts'
+import { appIdMismatch, bodyUnreadable, notReady, notRouted, requestMalformed } from './errors.ts'
 import { routeOf } from './paths.ts'
 import { type PublishPort, publishBulk, publishSingle } from './publish-api.ts'
 import type { ApiRequest, ApiResponse } from './wire.ts'
@@ -24,7 +24,9 @@ const NO_CONTENT: ApiResponse = { status: 204, headers: {}, body: '' }
 /** What daprd calls itself where it was not built from a release. */
 const VERSION = 'edge'
 
+/** What others may put into the metadata: so many values of so many bytes. */
 const MAX_EXTENDED = 1000
+const MAX_VALUE_SIZE = 64 * 1024
 
 export class Api {
   readonly #parts: ApiParts
@@ -51,7 +53,7 @@ export class Api {
       case 'metadata':
         return this.#metadata()
       case 'setMetadata':
-        return this.#setMetadata(route.key, request.body)
+        return this.#setMetadata(route.key, request)
       case 'shutdown':
         this.#parts.shutdown(request.header('dapr-force-shutdown') === 'true')
         return NO_CONTENT
@@ -74,11 +76,12 @@ export class Api {
     return { status: 200, headers: { 'content-type': 'application/json' }, body }
   }
 
-  #setMetadata(key: string, value: Uint8Array): ApiResponse {
+  #setMetadata(key: string, { body, isTooLarge = false }: ApiRequest): ApiResponse {
+    if (isTooLarge || body.length > MAX_VALUE_SIZE) return bodyUnreadable('stream too large')
     if (!this.#extended.has(key) && this.#extended.size >= MAX_EXTENDED) {
       return requestMalformed(`there are ${MAX_EXTENDED} values already`)
     }
-    this.#extended.set(key, new TextDecoder().decode(value))
+    this.#extended.set(key, new TextDecoder().decode(body))
     return NO_CONTENT
   }
 }

@@ -4,11 +4,11 @@
  * elsewhere. An app may be slow, break off, flood or talk nonsense: a call ends
  * all the same, once, and at the latest when its signal says so.
  *
- * Layer 18. Source: dapr/dapr, pkg/channel/http/http_channel.go.
+ * Layer 19. Source: dapr/dapr, pkg/channel/http/http_channel.go.
  */
 import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
-import { connect, Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { COUNT, checkOne, FUNCTION, orInfinity, refuseOption } from '../checks.ts'
 import { quote } from '../errors.ts'
 import { nextTurn } from '../time/clock.ts'
@@ -259,13 +259,11 @@ function read(response: IncomingMessage, maxSize: number, ending: Ending<AppResp
  * more than its answer would have it taken for the next one.
  */
 function resting(agent: HttpAgent): HttpAgent {
-  const emit = agent.emit.bind(agent)
-  agent.emit = (event: string | symbol, ...facts: unknown[]) => {
-    const [socket] = facts
-    if (event !== 'free' || !(socket instanceof Socket)) return emit(event, ...facts)
-    socket.on('data', destroyThis)
-    nextTurn(() => emit(event, ...facts))
-    return true
+  for (const takeBack of agent.listeners('free')) {
+    agent.removeAllListeners('free').on('free', (socket: Socket, ...facts: unknown[]) => {
+      socket.on('data', destroyThis)
+      nextTurn(() => Reflect.apply(takeBack, agent, [socket, ...facts]))
+    })
   }
   return agent
 }

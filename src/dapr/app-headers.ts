@@ -2,7 +2,7 @@
  * The headers of a delivery: fixed ones, and the message's metadata as far as
  * it may become headers at all.
  *
- * Layer 18. Source: dapr/dapr, pkg/messaging/v1/util.go and pkg/channel/http/http_channel.go.
+ * Layer 19. Source: dapr/dapr, pkg/messaging/v1/util.go and pkg/channel/http/http_channel.go.
  */
 import type { Metadata, WireEvent } from './wire.ts'
 
@@ -12,12 +12,15 @@ export const BATCH_TYPE = 'application/json'
 /** What daprd sends when the publisher had no trace context. */
 const NO_TRACE = '00-00000000000000000000000000000000-0000000000000000-00'
 
+/** What metadata may become; servers take 16 KiB of headers or less. */
 const MAX_HEADERS = 64
+const MAX_SIZE = 8 * 1024
 
 /** Set by us, by the connection, or by nobody. */
 const RESERVED: ReadonlySet<string> = new Set([
   'authorization',
   'connection',
+  'content-encoding',
   'content-length',
   'content-type',
   'cookie',
@@ -56,14 +59,18 @@ function traceHeader(traceparent: string | undefined): string | undefined {
   return traceparent === '' ? NO_TRACE : traceparent
 }
 
-/** A name that is none would make the message undeliverable for ever, so it stays behind. */
+/** What no app would take would make the message undeliverable for ever, so it stays behind. */
 function addMetadata(headers: Record<string, string>, metadata: Metadata): void {
   let count = 0
+  let size = 0
   for (const [key, value] of metadata) {
     const name = headerName(key)
     if (name === undefined || Object.hasOwn(headers, name)) continue
+    const text = printable(value)
+    if (size + name.length + text.length > MAX_SIZE) continue
     if (++count > MAX_HEADERS) return
-    headers[name] = printable(value)
+    size += name.length + text.length
+    headers[name] = text
   }
 }
 

@@ -3,7 +3,7 @@
  * choose, and from the answer to a verdict. Bytes that came in over the wire go
  * out unchanged.
  *
- * Layer 20. Source: dapr/dapr, pkg/runtime/subscription/{subscription,bulksubscription}.go.
+ * Layer 21. Source: dapr/dapr, pkg/runtime/subscription/{subscription,bulksubscription}.go.
  */
 import type { Message } from '../delivery/message.ts'
 import { parseTime } from '../event/cloudevent.ts'
@@ -11,7 +11,7 @@ import { BATCH_TYPE, EVENT_TYPE, headersOf } from './app-headers.ts'
 import { textOf, toBase64 } from './content.ts'
 import { eventOf, rawWrapper, wireOf } from './envelope.ts'
 import { NO_METADATA } from './metadata.ts'
-import type { Routes } from './routes.ts'
+import type { Routes } from './routing.ts'
 import type { Sink } from './sink.ts'
 import { bulkVerdictsOf, drop, failure, type Verdict, verdictOf } from './verdict.ts'
 import { type AppChannel, WireEvent } from './wire.ts'
@@ -44,6 +44,10 @@ interface BatchEntry {
   readonly entryId: string
   readonly wire: WireEvent
 }
+
+/** Bytes of an answer to a batch that are read, at least, and for the status of each entry. */
+const MIN_ANSWER_SIZE = 64 * 1024
+const STATUS_SIZE = 1024
 
 const LOST = failure('the message had no answer')
 
@@ -97,7 +101,7 @@ export class AppSink implements Sink {
       return path === undefined ? drop('no rule matches') : { kind: 'outgoing', path, wire, body: sent.body }
     } catch (error) {
       // The same text fails every time.
-      return { kind: 'drop', error: error instanceof Error ? error : new Error(String(error)) }
+      return drop(error)
     }
   }
 
@@ -128,7 +132,9 @@ export class AppSink implements Sink {
       const headers = headersOf(pubsubname, BATCH_TYPE, NO_WIRE)
       const body = this.#batchText(entries)
       const signal = AbortSignal.any(entries.map(({ message }) => message.signal))
-      return bulkVerdictsOf(await channel.call({ method: 'POST', path, headers, body, signal }), ids)
+      const maxResponseSize = MIN_ANSWER_SIZE + ids.length * STATUS_SIZE
+      const answer = await channel.call({ method: 'POST', path, headers, body, signal, maxResponseSize })
+      return bulkVerdictsOf(answer, ids)
     } catch (error) {
       return new Map(ids.map((id) => [id, failure(error)]))
     }

@@ -5,17 +5,12 @@
  * Unlike daprd over its in-memory component, which hands over one message at a
  * time and so never fills a batch, batches fill for real.
  *
- * Layer 19. Source: dapr/dapr, pkg/runtime/pubsub/default_bulksub.go.
+ * Layer 20. Source: dapr/dapr, pkg/runtime/pubsub/default_bulksub.go.
  */
 import type { Message } from '../delivery/message.ts'
-import type { Clock } from '../time/clock.ts'
+import { type Clock, MAX_TIMER_MS } from '../time/clock.ts'
 import { failure, type Verdict } from './verdict.ts'
-
-/** How large a batch grows, and how long its first message waits, in ms. */
-export interface BatchLimits {
-  readonly maxMessagesCount: number
-  readonly maxAwaitDurationMs: number
-}
+import type { BatchLimits } from './wire.ts'
 
 /** Delivers a batch. @returns a verdict for each message, in the same order */
 export type DeliverBatch = (messages: readonly Message[]) => Promise<readonly Verdict[]>
@@ -41,10 +36,13 @@ export class Batcher {
 
   /** Resolves when the batch that the message went with was answered. Never rejects. */
   add(message: Message): Promise<Verdict> {
+    const { maxMessagesCount, maxAwaitDurationMs } = this.#limits
     return new Promise((resolve) => {
       const count = this.#waiting.push({ message, resolve })
-      if (this.#isHurried || count >= this.#limits.maxMessagesCount) this.#flush()
-      else if (count === 1) this.#timer = this.#clock.setTimer(() => this.#flush(), this.#limits.maxAwaitDurationMs)
+      if (this.#isHurried || count >= maxMessagesCount) this.#flush()
+      else if (count === 1) {
+        this.#timer = this.#clock.setTimer(() => this.#flush(), Math.min(maxAwaitDurationMs, MAX_TIMER_MS))
+      }
     })
   }
 

@@ -3,7 +3,7 @@
  * Busbar serves each kind: all from memory, with the wildcards of the broker
  * that it stands for.
  *
- * Layer 18. Source: Dapr's Component resource (v1alpha1), the templates of its
+ * Layer 19. Source: Dapr's Component resource (v1alpha1), the templates of its
  * metadata, and the pub/sub components of dapr/components-contrib.
  */
 import { refuseOption } from '../checks.ts'
@@ -47,6 +47,10 @@ export interface ResolvedComponent {
 }
 
 const PREFIX = 'pubsub.'
+
+/** What a component is that nobody describes. */
+export const IN_MEMORY: Readonly<{ type: string }> = { type: 'pubsub.in-memory' }
+
 /**
  * Types with wildcards in topics. RabbitMQ is not one of them: there a topic is
  * the name of an exchange, and routing keys are metadata.
@@ -78,13 +82,15 @@ export function readComponent(resource: Fields, environment: Environment = {}): 
 
 /**
  * Reads a component that was given by name: a Component resource, or in short
- * `{ type: 'pubsub.redis', version?, metadata?, scopes? }`, the metadata as an
- * object or as a list of `{ name, value }`.
+ * `{ type?: 'pubsub.redis', version?, metadata?, scopes? }`, in memory when it
+ * has no type, the metadata as an object or as a list of `{ name, value }`.
  *
  * @throws {BusbarError} `ERR_OPTION_INVALID` with the path of what is wrong
  */
 export function readNamedComponent(name: string, value: object, environment: Environment = {}): ReadComponent {
-  return readAs(name, new Fields(value, `pubsubs.${name}`), environment)
+  const fields = new Fields(value, `pubsubs.${name}`)
+  const isTyped = fields.get('spec') !== undefined || fields.get('type') !== undefined
+  return readAs(name, isTyped ? fields : new Fields({ ...value, ...IN_MEMORY }, fields.path), environment)
 }
 
 function readAs(name: string, fields: Fields, environment: Environment): ReadComponent {

@@ -2,16 +2,17 @@
  * From what a user asked of a sidecar to what it serves: components,
  * subscriptions and policies, whichever form they came in.
  *
- * Layer 22.
+ * Layer 23.
  */
+import type { AnyBroker } from '../broker.ts'
 import { refuseOption } from '../checks.ts'
 import { quote } from '../errors.ts'
-import { readNamedComponent } from './components.ts'
+import { IN_MEMORY, readNamedComponent } from './components.ts'
 import { Fields } from './fields.ts'
 import type { Log } from './log.ts'
 import { type Policy, policyFor } from './resiliency.ts'
 import { collectResources, parseResources, type Resources } from './resources.ts'
-import { type AnyBroker, type DaprSidecarOptions, isBroker, isResourceFile } from './settings.ts'
+import { type DaprSidecarOptions, isBroker, isResourceFile } from './settings.ts'
 import type { ComponentSpec, SubscriptionSpec } from './wire.ts'
 
 /** What a sidecar serves. */
@@ -23,8 +24,6 @@ export interface Configuration {
   /** For what fails on its way from a component to the app, by component. */
   readonly policies: ReadonlyMap<string, Policy>
 }
-
-const IN_MEMORY = { type: 'pubsub.in-memory' }
 
 /** What there is when nobody says anything. */
 const DEFAULT_PUBSUBS: Readonly<Record<string, object>> = { pubsub: IN_MEMORY }

@@ -1,13 +1,11 @@
 /**
  * Asking the app what it subscribes to, as soon as it listens.
  *
- * Goes by real time: a network does not wait for the broker's clock.
- *
- * Layer 20. Source: dapr/dapr, pkg/runtime/runtime.go and pkg/runtime/pubsub/subscriptions.go.
+ * Layer 21. Source: dapr/dapr, pkg/runtime/runtime.go and pkg/runtime/pubsub/subscriptions.go.
  */
 import { BusbarError } from '../errors.ts'
 import { handled } from '../promises.ts'
-import { SystemClock } from '../time/clock.ts'
+import type { Clock } from '../time/clock.ts'
 import { type Log, reasonOf } from './log.ts'
 import { readDiscovery } from './subscriptions.ts'
 import type { AppChannel, AppResponse, SubscriptionSpec } from './wire.ts'
@@ -21,7 +19,9 @@ export interface DiscoveryParts {
   readonly appId: string
   readonly disabled: readonly InitEndpoint[]
   readonly log: Log
-  /** Told what the app answered; an app that says nothing sensible subscribes to nothing. */
+  /** Real time, also where the broker's is another: a network does not wait for it. */
+  readonly clock: Clock
+  /** Told what the app answered; at first, an app that says nothing sensible subscribes to nothing. */
   readonly found: (specs: readonly SubscriptionSpec[]) => void
 }
 
@@ -34,7 +34,6 @@ const WAITS_MS: readonly number[] = [500, 750, 1000]
 
 export class Discovery {
   readonly #parts: DiscoveryParts
-  readonly #clock = new SystemClock()
   readonly #stop = new AbortController()
   /** The question that is under way. */
   #asking: Promise<void> | undefined
@@ -78,7 +77,8 @@ export class Discovery {
     await this.#askConfiguration()
     const specs = await this.#askSubscriptions()
     this.#stop.signal.throwIfAborted()
-    this.#parts.found(specs)
+    // An app that has subscriptions does not lose them by an answer that is of no use.
+    if (specs !== undefined || !this.#isDone) this.#parts.found(specs ?? [])
     this.#isDone = true
     this.#tellDone()
   }
@@ -101,11 +101,13 @@ export class Discovery {
     try {
       await this.#ask('/dapr/config')
     } catch (error) {
+      this.#stop.signal.throwIfAborted()
       log({ level: 'debug', message: 'The app did not answer for its configuration', reason: reasonOf(error) })
     }
   }
 
-  async #askSubscriptions(): Promise<readonly SubscriptionSpec[]> {
+  /** @returns undefined when the app did not say */
+  async #askSubscriptions(): Promise<readonly SubscriptionSpec[] | undefined> {
     const { disabled, log } = this.#parts
     if (disabled.includes('subscribe')) return []
     let reason: string
@@ -118,10 +120,11 @@ export class Discovery {
       }
       reason = answer.reason
     } catch (error) {
+      this.#stop.signal.throwIfAborted()
       reason = reasonOf(error)
     }
     log({ level: 'error', message: 'The app did not say what it subscribes to', reason })
-    return []
+    return undefined
   }
 
   /** A connection that breaks is no answer; any HTTP status is one. */
@@ -137,23 +140,30 @@ export class Discovery {
     return this.#ask(path)
   }
 
-  #ask(path: string): Promise<AppResponse> {
-    const { channel, appId } = this.#parts
+  async #ask(path: string): Promise<AppResponse> {
+    const { channel, appId, clock } = this.#parts
     const headers = { 'dapr-app-id': appId, 'content-type': 'application/json' }
-    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(DEADLINE_MS)])
-    return channel.call({ method: 'GET', path, headers, signal })
+    const late = new AbortController()
+    const timer = clock.setTimer(() => late.abort(new Error(`no answer within ${DEADLINE_MS} ms`)), DEADLINE_MS)
+    const signal = AbortSignal.any([this.#stop.signal, late.signal])
+    try {
+      return await channel.call({ method: 'GET', path, headers, signal })
+    } finally {
+      clock.clearTimer(timer)
+    }
   }
 
   /** @returns rejects when it is stopped */
   #sleep(ms: number): Promise<void> {
     const { signal } = this.#stop
+    const { clock } = this.#parts
     return new Promise((resolve, reject) => {
       signal.throwIfAborted()
       const stop = (): void => {
-        this.#clock.clearTimer(timer)
+        clock.clearTimer(timer)
         reject(signal.reason)
       }
-      const timer = this.#clock.setTimer(() => {
+      const timer = clock.setTimer(() => {
         signal.removeEventListener('abort', stop)
         resolve()
       }, ms)

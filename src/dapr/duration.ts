@@ -1,9 +1,8 @@
 /**
- * Time as Go writes it: durations, `1h30m` or `250ms`, in metadata, in resources
- * and in what the sidecar says about itself; moments, in envelopes.
+ * Time as Go writes it: durations, `1h30m` or `250ms`, in metadata and in
+ * resources; moments, in envelopes.
  *
- * Layer 17. Source: Go's `time.ParseDuration`, `time.Duration.String`, and
- * `time.RFC3339`.
+ * Layer 18. Source: Go's `time.ParseDuration` and `time.RFC3339`.
  */
 
 /** Units in ms. The micro sign comes in two code points. */
@@ -38,20 +37,6 @@ export function parseGoDuration(text: string): number | undefined {
   }
   if (unsigned === '' || ms > MAX_DURATION_MS) return undefined
   return text.startsWith('-') ? -ms : ms
-}
-
-/** @param ms finite @returns as `1h0m0s`, `1.5s`, `100ms`, `0s` */
-export function formatGoDuration(ms: number): string {
-  if (ms < 0) return `-${formatGoDuration(-ms)}`
-  const ns = Math.round(ms * 1e6)
-  if (ns === 0) return '0s'
-  if (ns < 1e3) return `${ns}ns`
-  if (ns < 1e6) return `${ns / 1e3}\u00b5s`
-  if (ns < 1e9) return `${ns / 1e6}ms`
-  const minutes = Math.floor(ns / 60e9)
-  const seconds = `${((ns - minutes * 60e9) / 1e9).toFixed(9).replace(/\.?0+$/, '')}s`
-  if (minutes === 0) return seconds
-  return minutes < 60 ? `${minutes}m${seconds}` : `${Math.floor(minutes / 60)}h${minutes % 60}m${seconds}`
 }
 
 /** RFC 3339 in the zone of this machine, whole seconds. */

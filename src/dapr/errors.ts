@@ -2,7 +2,7 @@
  * Answers that are errors, each as daprd words it. Most carry `details` in the
  * style of `google.rpc`; those of the sidecar itself do not.
  *
- * Layer 18. Source: daprd's `pkg/api/errors/pubsub.go` and `pkg/messages`.
+ * Layer 19. Source: daprd's `pkg/api/errors/pubsub.go` and `pkg/messages`.
  */
 import type { ApiResponse, Metadata } from './wire.ts'
 
@@ -153,6 +153,10 @@ export function requestMalformed(why: string): ApiResponse {
   return plainError(400, 'ERR_MALFORMED_REQUEST', why)
 }
 
+export function bodyUnreadable(why: string): ApiResponse {
+  return plainError(400, 'ERR_BODY_READ', `failed to read request body: ${why}`)
+}
+
 /** Plain text, as it comes from daprd's tracing. */
 export function baggageInvalid(why: string): ApiResponse {
   return {
@@ -169,10 +173,6 @@ export function notReady(targets: readonly string[]): ApiResponse {
 
 export function appIdMismatch(): ApiResponse {
   return plainError(500, 'ERR_HEALTH_APPID_NOT_MATCH', 'dapr app-id does not match')
-}
-
-export function outboundNotReady(): ApiResponse {
-  return plainError(500, 'ERR_OUTBOUND_HEALTH_NOT_READY', 'dapr outbound is not ready')
 }
 
 function failure({ status, errorCode, message, reason, metadata, resource }: Failure): ApiResponse {

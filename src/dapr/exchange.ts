@@ -3,7 +3,7 @@
  * has it handled, writes what came of it. An answer that is known before the
  * request is here whole goes out at once, and what still comes is let go.
  *
- * Layer 19.
+ * Layer 20.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
@@ -36,10 +36,20 @@ const MAX_IGNORED = 256 * 1024
 
 const NONE = new Uint8Array(0)
 
+export interface ExchangeParts {
+  readonly host: ExchangeHost
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  /** Whether the client waits for a word before it sends its body (RFC 9110, 100-continue). */
+  readonly isAsking: boolean
+}
+
 export class Exchange implements RequestHead {
   readonly #host: ExchangeHost
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
+  /** Whether the client still waits for a word before it sends its body. */
+  #isAsking: boolean
   /** What has come in; undefined when it is not kept, or not any more. */
   #body: Bytes | undefined
   /** Bytes held of what all exchanges may hold. */
@@ -47,10 +57,11 @@ export class Exchange implements RequestHead {
   /** Bytes that came in and were let go. */
   #ignoredSize = 0
 
-  constructor(host: ExchangeHost, request: IncomingMessage, response: ServerResponse) {
+  constructor({ host, request, response, isAsking }: ExchangeParts) {
     this.#host = host
     this.#request = request
     this.#response = response
+    this.#isAsking = isAsking
   }
 
   get method(): string {
@@ -94,8 +105,7 @@ export class Exchange implements RequestHead {
     this.#response.on('close', callback)
   }
 
-  /** @param isAsking whether the client waits for a word before it sends its body (RFC 9110, 100-continue) */
-  begin(isAsking: boolean): void {
+  begin(): void {
     this.#response.on('close', () => this.#end())
     this.#request.on('data', (chunk: Uint8Array) => this.#onData(chunk))
     this.#request.on('end', () => this.#onEnd())
@@ -104,14 +114,9 @@ export class Exchange implements RequestHead {
     else if (Number(this.header('content-length') ?? 0) > this.#host.maxBodySize) this.#handle(NONE, true)
     else {
       this.#body = new Bytes(this.#host.maxBodySize)
-      if (isAsking) this.#response.writeContinue()
+      if (this.#isAsking) this.#response.writeContinue()
+      this.#isAsking = false
     }
-  }
-
-  /** Answers without a look at the request. */
-  refuse(refused: ApiResponse): void {
-    this.#response.on('close', () => this.#end())
-    this.#answer(refused)
   }
 
   #onData(chunk: Uint8Array): void {
@@ -155,7 +160,6 @@ export class Exchange implements RequestHead {
   }
 
   readonly #answer = (answer: ApiResponse): void => {
-    if (this.#response.destroyed || this.isAnswered) return // the client has left, or was told something else
     try {
       this.#write(answer)
     } catch (error) {
@@ -186,7 +190,8 @@ export class Exchange implements RequestHead {
     response.shouldKeepAlive = false
     if (body.length === 0) response.flushHeaders()
     else response.setHeader('content-length', Buffer.byteLength(body)).write(body)
-    if (this.#ignoredSize > MAX_IGNORED) response.end()
+    // A client that has asked may well send nothing more: it was answered otherwise.
+    if (this.#isAsking || this.#ignoredSize > MAX_IGNORED) response.end()
   }
 
   #letGo(): void {

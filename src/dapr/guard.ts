@@ -5,7 +5,7 @@
  * to this machine, are turned away. So is whatever two parsers could read in two
  * ways.
  *
- * Layer 18. Source of the token's rules: dapr/dapr, pkg/api/http/middlewares.go.
+ * Layer 19. Source of the token's rules: dapr/dapr, pkg/api/http/middlewares.go.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { refuseOption } from '../checks.ts'
@@ -38,8 +38,8 @@ export type TokenDigest = Uint8Array
 
 const MAX_HEADERS = 100
 
-/** daprd's names for what needs no token. */
-const OPEN_PATHS: ReadonlySet<string> = new Set(['v1.0/healthz', 'v1.0/healthz/outbound'])
+/** What needs no token. Anchored at its start, so that a hostile path is read once. */
+const OPEN_PATH = /^\/*v1\.0\/healthz(?:\/outbound)?\/*$/
 
 const AUTHORITY = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::\d{1,5})?$/i
 const LOOPBACK_V4 = /^127(?:\.(?:0|[1-9]\d?|1\d\d|2[0-4]\d|25[0-5])){3}$/
@@ -119,11 +119,15 @@ function refuseFraming(head: RequestHead): ApiResponse | undefined {
   if (head.httpMajor !== 1) return refusal(505, 'ERR_HTTP_VERSION', 'This is HTTP/1.1')
   const transfer = head.header('transfer-encoding')
   if (transfer !== undefined && transfer.toLowerCase() !== 'chunked') {
-    return refusal(501, 'ERR_TRANSFER_ENCODING', 'The only transfer encoding here is chunked')
+    return refusal(400, 'ERR_MALFORMED_REQUEST', 'The only transfer encoding here is chunked')
   }
   const content = head.header('content-encoding')
   if (content !== undefined && content.toLowerCase() !== 'identity') {
     return refusal(415, 'ERR_CONTENT_ENCODING', 'Bodies are taken as they are: nothing is decompressed')
+  }
+  const expected = head.header('expect')
+  if (expected !== undefined && expected.toLowerCase() !== '100-continue') {
+    return refusal(417, 'ERR_EXPECTATION', 'The only expectation here is 100-continue')
   }
   return undefined
 }
@@ -133,7 +137,7 @@ function refuseHost(head: RequestHead, hosts: HostCheck): ApiResponse | undefine
   if (refused !== undefined || head.target.startsWith('/')) return refused
   // A proxy's form names the host a second time. Both have to be right, so that nobody can choose one.
   const authority = ABSOLUTE_FORM.exec(head.target)?.[1]
-  return authority === undefined ? undefined : hosts(authority)
+  return authority === undefined || hosts(authority) === undefined ? undefined : NO_HOST
 }
 
 /** A browser asks before it sends; no other site is ever allowed. */
@@ -167,7 +171,7 @@ function refuseToken(head: RequestHead, tokens: readonly TokenDigest[]): ApiResp
 /** What needs no token is compared as it came: nothing in these paths could be cleaned into another one. */
 function isOpen({ method, target }: RequestHead): boolean {
   const path = originForm(target).split('?', 1)[0] ?? ''
-  return method === 'GET' && OPEN_PATHS.has(path.replace(/^\/+|\/+$/g, ''))
+  return method === 'GET' && OPEN_PATH.test(path)
 }
 
 /** Takes the same time whatever was shown: digests are equally long, and all are compared. */

@@ -2,7 +2,7 @@
 /**
  * Delivery to a handler in this process, with Dapr's words for how it went.
  *
- * Layer 20.
+ * Layer 21.
  */
 import type { Message } from '../delivery/message.ts'
 import type { CloudEvent } from '../event/cloudevent.ts'
@@ -33,13 +33,16 @@ export interface DaprMessage<T = unknown> {
   readonly signal: AbortSignal
 }
 
+/** A word or nothing, now or later. */
+type Answer<Word, Nothing = void> = Word | Nothing | Promise<Word | Nothing>
+
 /** Called with each message; what it throws is `'RETRY'`. */
-export type DaprHandler<T = unknown> = (message: DaprMessage<T>) => Status | void | Promise<Status | void>
+export type DaprHandler<T = unknown> = (message: DaprMessage<T>) => Answer<Status>
 
 /** Called with each batch; a status for each message in the same order, or nothing when all went well. */
 export type DaprBatchHandler<T = unknown> = (
   messages: readonly DaprMessage<T>[],
-) => readonly (Status | undefined)[] | void | Promise<readonly (Status | undefined)[] | void>
+) => Answer<readonly (Status | undefined)[]>
 
 /** Options of `sidecar.subscribe()`. */
 export interface DaprSubscribeOptions {

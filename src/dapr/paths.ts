@@ -5,7 +5,7 @@
  * to the topic. There is no "method not allowed": what no route fits is
  * `unknown`.
  *
- * Layer 17. Source: daprd's router and its middlewares.
+ * Layer 18. Source: daprd's router and its middlewares.
  */
 import { quote } from '../errors.ts'
 

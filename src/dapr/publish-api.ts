@@ -2,7 +2,7 @@
  * Publishing over HTTP, single and bulk: the checks in daprd's order, then the
  * broker. Nothing of a bulk publish is published unless all of it is valid.
  *
- * Layer 20. Source: daprd's `pkg/api/http/http.go`.
+ * Layer 21. Source: daprd's `pkg/api/http/http.go`.
  */
 import { BusbarError } from '../errors.ts'
 import type { PublishOptions } from '../options.ts'
@@ -31,16 +31,13 @@ import type { ApiRequest, ApiResponse, Metadata } from './wire.ts'
 /** A component as publishing needs it. */
 export interface PublishTarget {
   readonly access: Access
-  /** Whether its topics begin with the namespace on the broker. */
-  readonly isNamespaced: boolean
-  /** As `Broker.publish`. */
+  /** As `Broker.publish`, by the topic's name for apps. */
   publish(topic: string, data: unknown, options: PublishOptions): Promise<void>
 }
 
 /** The sidecar as publishing needs it. */
 export interface PublishPort {
   readonly appId: string
-  readonly namespace: string
   readonly clock: Clock
   pubsub(name: string): PublishTarget | undefined
   /** An id that no other event has, a UUID. */
@@ -51,8 +48,6 @@ export interface PublishPort {
 interface Job {
   readonly request: ApiRequest
   readonly target: PublishTarget
-  /** What the topic is called on the broker. */
-  readonly brokerTopic: string
   readonly metadata: Metadata
   readonly occasion: Occasion
 }
@@ -116,7 +111,7 @@ function jobOf({ port, request, route }: Call, trace: TraceContext): Job | ApiRe
     wallTime: port.clock.wallTime(),
     newId: () => port.newId(),
   }
-  return { request, target, brokerTopic: target.isNamespaced ? port.namespace + topic : topic, metadata, occasion }
+  return { request, target, metadata, occasion }
 }
 
 async function single(job: Job): Promise<ApiResponse> {
@@ -199,9 +194,9 @@ interface Failure {
   readonly why: string
 }
 
-async function publish({ target, brokerTopic }: Job, { data, options }: Publishable): Promise<Failure | undefined> {
+async function publish({ target, occasion }: Job, { data, options }: Publishable): Promise<Failure | undefined> {
   try {
-    await target.publish(brokerTopic, data, options)
+    await target.publish(occasion.topic, data, options)
     return undefined
   } catch (error) {
     const isTopic = error instanceof BusbarError && error.code === 'ERR_TOPIC_INVALID'

@@ -2,7 +2,7 @@
  * One pub/sub component of a sidecar: its name, who may do what with which
  * topic, and the broker that serves it.
  *
- * Layer 18.
+ * Layer 19.
  */
 import type { Broker } from '../broker.ts'
 import type { PublishOptions } from '../options.ts'
@@ -46,10 +46,6 @@ export class Pubsub implements Readonly<PubsubParts> {
 
   get name(): string {
     return this.spec.name
-  }
-
-  get isNamespaced(): boolean {
-    return this.prefix !== ''
   }
 
   /** The topic as the broker knows it. */

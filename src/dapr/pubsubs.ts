@@ -2,16 +2,15 @@
  * From what a user asked for to the components of one sidecar, each with the
  * broker that serves it.
  *
- * Layer 22.
+ * Layer 20.
  */
-import { Broker } from '../broker.ts'
+import { type AnyBroker, Broker } from '../broker.ts'
 import type { Clock } from '../time/clock.ts'
 import type { AnyTopics } from '../topic/typed.ts'
 import { type Identity, isInScope, type ResolvedComponent, resolveComponent } from './components.ts'
 import { type Log, reasonOf } from './log.ts'
 import { Pubsub } from './pubsub.ts'
 import { accessOf } from './scopes.ts'
-import type { AnyBroker } from './settings.ts'
 import type { ComponentSpec } from './wire.ts'
 
 /** What there is to serve. */
@@ -22,6 +21,7 @@ export interface PubsubsParts {
   readonly identity: Identity
   /** For the brokers that are made here; undefined: the platform's. */
   readonly clock: Clock | undefined
+  readonly history: { readonly size: number } | undefined
   readonly log: Log
 }
 
@@ -33,7 +33,7 @@ export function openPubsubs(parts: PubsubsParts): ReadonlyMap<string, Pubsub> {
     const resolved = resolveComponent(spec, identity)
     const given = brokers.get(spec.name)
     if (given === undefined && resolved.isEmulated) {
-      log({ level: 'info', message: 'A component is served from memory', pubsubname: spec.name, type: spec.type })
+      log({ level: 'info', message: 'A component is emulated in memory', pubsubname: spec.name, type: spec.type })
     }
     return new Pubsub({
       spec,
@@ -49,11 +49,12 @@ export function openPubsubs(parts: PubsubsParts): ReadonlyMap<string, Pubsub> {
   return new Map(pubsubs.map((pubsub) => [pubsub.name, pubsub]))
 }
 
-function brokerOf({ dialect, component }: ResolvedComponent, { identity, clock, log }: PubsubsParts): Broker {
+function brokerOf({ dialect, component }: ResolvedComponent, { identity, clock, history, log }: PubsubsParts): Broker {
   const broker = new Broker<AnyTopics, typeof dialect>({
     dialect,
     source: identity.appId,
     ...(clock !== undefined && { clock }),
+    ...(history !== undefined && { history }),
     onError: (error, { topic, end, kind }) => {
       log({
         level: 'warn',

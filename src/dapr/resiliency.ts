@@ -3,7 +3,7 @@
  * may take, and when to stop calling. Reading and arithmetic; the one who calls
  * keeps the time.
  *
- * Layer 20. Source: Dapr's Resiliency resource (v1alpha1) and how daprd applies
+ * Layer 21. Source: Dapr's Resiliency resource (v1alpha1) and how daprd applies
  * it to pub/sub components. Targets other than components are not looked at.
  */
 import { BusbarError, quote } from '../errors.ts'
@@ -45,8 +45,8 @@ interface PolicyNames {
   readonly circuitBreaker: string | undefined
 }
 
-/** What holds for one component in one direction. */
-export interface Policy extends Retry {
+/** What holds for one component in one direction. What no policy is about is absent. */
+export interface Policy extends Partial<Retry> {
   readonly breaker: CircuitBreaker | undefined
 }
 
@@ -173,8 +173,10 @@ export function policyFor(
   return {
     timeoutMs: timeoutMs || undefined,
     breaker: breaker && new CircuitBreaker(breaker),
-    options: retry === undefined ? { maxDeliveries: 1 } : redeliveryOf(retry),
-    isPermanent: ({ status }) => retry !== undefined && !isWorthARetry(retry, status),
+    ...(retry !== undefined && {
+      options: redeliveryOf(retry),
+      isPermanent: ({ status }) => !isWorthARetry(retry, status),
+    }),
   }
 }
 

@@ -2,7 +2,7 @@
  * Resources as files hold them: YAML or JSON text to the components,
  * subscriptions and policies of one app. No file system here.
  *
- * Layer 21. Source: Dapr's resource files and how daprd loads them.
+ * Layer 22. Source: Dapr's resource files and how daprd loads them.
  */
 import { LineCounter, parseAllDocuments } from 'yaml'
 import { BusbarError, quote } from '../errors.ts'
@@ -14,6 +14,7 @@ import type { ComponentSpec, SubscriptionSpec } from './wire.ts'
 
 /** All that resources say to one app. */
 export interface Resources {
+  /** Also those that the app may not see: it gets no others in their place. */
   readonly components: readonly ComponentSpec[]
   readonly subscriptions: readonly SubscriptionSpec[]
   readonly resiliencies: readonly Resiliency[]
@@ -105,7 +106,7 @@ export function collectResources(documents: readonly Fields[], { appId, environm
   }
   const { specs: subscriptions, warnings: more } = subscriptionsFor(appId, declared)
   return {
-    components: [...components.values()].filter(({ scopes }) => isInScope(scopes, appId)),
+    components: [...components.values()],
     subscriptions,
     resiliencies: resiliencies.filter(({ scopes }) => isInScope(scopes, appId)),
     samplingRate,

@@ -2,7 +2,7 @@
  * What follows when the app has not handled a message, in the broker's own
  * terms: it counts the deliveries and keeps the time.
  *
- * Layer 19.
+ * Layer 20.
  */
 import type { SubscribeOptions } from '../options.ts'
 import type { Failure } from './verdict.ts'
@@ -15,7 +15,7 @@ export interface Retry {
   isPermanent(failure: Failure): boolean
 }
 
-/** With a dead letter topic a failed message goes there at once, as daprd does when no policy says otherwise. */
+/** With a dead letter topic a failed message goes there at once, as daprd does when no policy says when to retry. */
 export const DEAD_LETTER_AT_ONCE: Retry = { options: { maxDeliveries: 1 }, isPermanent: () => false }
 
 /**

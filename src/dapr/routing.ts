@@ -2,81 +2,78 @@
  * Routing: to which path of the app does an event go? The rules of one
  * subscription, in order; the first that holds decides.
  *
- * Layer 18. Source: daprd's message routing, CEL over the variable `event`.
+ * Layer 19. Source: daprd's message routing, CEL over the variable `event`;
+ * dapr/dapr, pkg/runtime/subscription/subscription.go (`findMatchingRoute`).
  */
-import { BusbarError, quote } from '../errors.ts'
+import { refuseOption } from '../checks.ts'
+import { quote } from '../errors.ts'
+import { appPathOf } from './app-path.ts'
 import { celValue, compileExpression, summaryOf } from './expression.ts'
 import type { Rule } from './wire.ts'
 
 const MAX_RULES = 100
 
-export interface CompiledRule {
-  /**
-   * @param event the CloudEvent as a JSON object: attributes, extensions, `data`
-   * @throws {Error} when the rule fails: an attribute or member is missing (guard with `has()`), types do not go
-   *   together, an identifier is not `event`, the result is no boolean, it takes too many steps. That is not "no
-   *   match": no other rule may be tried.
-   */
-  test(event: object): boolean
-}
-
-/** The rules of a subscription, ready to choose. */
-export interface Routes {
-  /** @returns the path of the first rule that holds; undefined when none does. @throws {Error} when a rule fails */
-  pathFor(event: object): string | undefined
-}
-
-/**
- * Compiles one rule. Numbers in `event` are doubles and compare with integers
- * by value. Space around `match` is ignored; an empty one always holds.
- *
- * @throws {BusbarError} `ERR_OPTION_INVALID` with the `position` of the trouble
- */
-export function compileRule(match: string): CompiledRule {
-  const test = compileTest(match)
-  return { test: (event) => test?.(variablesOf(event)) ?? true }
-}
-
-/**
- * Compiles the rules of a subscription.
- *
- * @throws {BusbarError} `ERR_OPTION_INVALID` when one of them does not compile, or there are more than 100
- */
-export function compileRoutes(rules: readonly Rule[]): Routes {
-  if (rules.length > MAX_RULES) {
-    throw new BusbarError('ERR_OPTION_INVALID', `Invalid rules: ${rules.length} are more than ${MAX_RULES}`)
-  }
-  const compiled = rules.map(({ match, path }) => ({ test: compileTest(match), path }))
-  return {
-    pathFor: (event) => {
-      let variables: Variables | undefined
-      return compiled.find(({ test }) => test?.((variables ??= variablesOf(event))) ?? true)?.path
-    },
-  }
+interface Route {
+  /** Undefined: holds always. */
+  readonly holds: ((variables: Variables) => boolean) | undefined
+  readonly path: string
 }
 
 type Variables = ReadonlyMap<string, unknown>
 
-function variablesOf(event: object): Variables {
-  return new Map([['event', celValue(event)]])
+/** The rules of a subscription, ready to choose. */
+export class Routes {
+  readonly #routes: readonly Route[]
+
+  /**
+   * Numbers in `event` are doubles and compare with integers by value. Space around a `match` is ignored; an empty
+   * one always holds.
+   *
+   * @throws {BusbarError} `ERR_OPTION_INVALID` for a rule that does not compile, with the `position` of the trouble, a
+   *   path that is none, or more than 100 rules
+   */
+  constructor(rules: readonly Rule[]) {
+    if (rules.length > MAX_RULES) refuseOption('rules', `${rules.length} are more than ${MAX_RULES}`)
+    this.#routes = rules.map(({ match, path }) => ({
+      holds: compiled(match.trim()),
+      path: appPathOf(path) ?? refuseOption('route', `${quote(path)} is no path`),
+    }))
+  }
+
+  /**
+   * The path of the first rule that holds; undefined when none does.
+   *
+   * @param event makes the CloudEvent as a JSON object: attributes, extensions, `data`; called only when a rule needs it
+   * @throws {Error} when a rule fails: an attribute or member is missing (guard with `has()`), types do not go
+   *   together, an identifier is not `event`, the result is no boolean, it takes too many steps. That is not "no
+   *   match": no other rule is tried.
+   */
+  pathFor(event: () => object): string | undefined {
+    let variables: Variables | undefined
+    for (const { holds, path } of this.#routes) {
+      if (holds === undefined) return path
+      variables ??= new Map([['event', celValue(event())]])
+      if (holds(variables)) return path
+    }
+    return undefined
+  }
 }
 
 /** @returns undefined for a rule that always holds */
-function compileTest(match: string): ((variables: Variables) => boolean) | undefined {
-  const text = match.trim()
-  if (text === '') return undefined
-  const expression = compileExpression(text)
+function compiled(match: string): Route['holds'] {
+  if (match === '') return undefined
+  const expression = compileExpression(match)
   return (variables) => {
-    const result = evaluate(() => expression.evaluate(variables), text)
-    if (typeof result !== 'boolean') throw new Error(`Rule ${quote(text)} failed: its result is not a boolean`)
+    const result = evaluated(() => expression.evaluate(variables), match)
+    if (typeof result !== 'boolean') throw new Error(`Rule ${quote(match)} failed: its result is not a boolean`)
     return result
   }
 }
 
-function evaluate(expression: () => unknown, text: string): unknown {
+function evaluated(evaluate: () => unknown, match: string): unknown {
   try {
-    return expression()
+    return evaluate()
   } catch (error) {
-    throw new Error(`Rule ${quote(text)} failed: ${summaryOf(error)}`, { cause: error })
+    throw new Error(`Rule ${quote(match)} failed: ${summaryOf(error)}`, { cause: error })
   }
 }

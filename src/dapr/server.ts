@@ -7,12 +7,12 @@
  * What it does not do: a client that keeps a connection open with blank lines
  * between its requests is bounded by `maxConnections` only.
  *
- * Layer 20.
+ * Layer 21.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { refuseOption } from '../checks.ts'
+import { checkOne, refuseOption, TEXT } from '../checks.ts'
 import { quote } from '../errors.ts'
 import { type Clock, MAX_TIMER_MS, SystemClock } from '../time/clock.ts'
 import { Exchange, type ExchangeHost } from './exchange.ts'
@@ -22,7 +22,7 @@ import type { ApiRequest, ApiResponse } from './wire.ts'
 export interface HttpServerOptions {
   /** Answers a request whose body is here whole. Requests of one connection are handled side by side. */
   readonly handle: (request: ApiRequest) => ApiResponse | Promise<ApiResponse>
-  /** Told of what `handle` throws; the client only learns that something went wrong. Must not throw. */
+  /** Told of what `handle` throws, of which the client only learns that something went wrong. Must not throw. */
   readonly onError: (error: unknown) => void
   /** 0 for one that is free. */
   readonly port: number
@@ -58,7 +58,6 @@ const NO_IPV6: readonly unknown[] = ['EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL']
 const DEFAULT_MAX_BODY_SIZE = 4 * 1024 * 1024
 const DEFAULT_MAX_BODIES_SIZE = 64 * 1024 * 1024
 const MAX_HEADER_SIZE = 16 * 1024
-const MAX_REQUESTS_PER_CONNECTION = 100_000
 /** How many free ports are looked at until one is free at every address. */
 const MAX_PORTS = 10
 
@@ -94,6 +93,8 @@ export class HttpServer {
     const tokens = [token].flat().map((text) => digestOf(text, 'token'))
     this.#options = options
     this.#hosts = [host].flat()
+    if (this.#hosts.length === 0) refuseOption('host', 'there is no address to listen at')
+    for (const name of this.#hosts) checkOne(name, TEXT, 'host')
     const exposed = this.#hosts.find((name) => !isLoopback(name))
     if (exposed !== undefined && tokens.length === 0) {
       refuseOption('host', `listening on ${quote(exposed)} lets other machines in, so it needs an API token`)
@@ -168,7 +169,7 @@ export class HttpServer {
       try {
         await this.#listenAt(host)
       } catch (error) {
-        const isOptional = this.#hosts === LOOPBACK && host === '::1'
+        const isOptional = this.#options.host === undefined && host === '::1'
         if (!isOptional || !NO_IPV6.includes(codeOf(error))) throw error
       }
     }
@@ -179,7 +180,7 @@ export class HttpServer {
     return new Promise((resolve, reject) => {
       listener.once('error', reject)
       listener.listen({ host, port: this.#port }, () => {
-        listener.off('error', reject)
+        listener.off('error', reject).on('error', this.#options.onError) // a connection that cannot be accepted
         this.#listeners.push(listener)
         this.#port = (listener.address() as AddressInfo).port // of a listening TCP server
         resolve()
@@ -200,27 +201,26 @@ export class HttpServer {
     })
     listener.timeout = idleTimeoutMs
     listener.maxConnections = maxConnections
-    listener.maxRequestsPerSocket = MAX_REQUESTS_PER_CONNECTION
-    listener.on('request', (request, response) => this.#begin(request, response).begin(false))
-    listener.on('checkContinue', (request, response) => this.#begin(request, response).begin(true))
-    listener.on('checkExpectation', (request, response) => this.#begin(request, response).refuse(EXPECTATION))
+    listener.on('request', (request, response) => this.#begin(request, response, false))
+    listener.on('checkContinue', (request, response) => this.#begin(request, response, true))
+    listener.on('checkExpectation', (request, response) => this.#begin(request, response, false))
     listener.on('clientError', (error, socket) => this.#onClientError(error, socket))
     listener.on('timeout', (socket) => this.#onIdle(socket))
     listener.on('drop', () => void this.#droppedCount++)
     return listener
   }
 
-  #begin(request: IncomingMessage, response: ServerResponse): Exchange {
-    const exchange = new Exchange(this.#shared, request, response)
+  #begin(request: IncomingMessage, response: ServerResponse, isAsking: boolean): void {
+    const exchange = new Exchange({ host: this.#shared, request, response, isAsking })
     this.#exchanges.add(exchange)
-    return exchange
+    exchange.begin()
   }
 
   /** Broken HTTP, or too slow. It concerns the request that is still coming in, or what came after the last one. */
   #onClientError(error: Error, socket: Duplex): void {
     const last = this.#exchangesOn(socket).at(-1)
     if (last?.isReceived) last.onClose(() => refuseSocket(socket, error))
-    else if (last?.isAnswered) socket.destroy()
+    else if (last?.isAnswered) socket.end(() => socket.destroy())
     else refuseSocket(socket, error)
   }
 
@@ -243,7 +243,7 @@ export class HttpServer {
     const { clock = new SystemClock() } = this.#options
     const closed = this.#listeners.map((listener) => new Promise<void>((resolve) => listener.close(() => resolve())))
     const timer = clock.setTimer(() => this.#cut(), Math.min(graceMs, MAX_TIMER_MS))
-    if (this.#exchanges.size === 0) this.#cut()
+    if (graceMs === 0 || this.#exchanges.size === 0) this.#cut()
     await Promise.all(closed)
     clock.clearTimer(timer)
   }
@@ -253,7 +253,6 @@ export class HttpServer {
   }
 }
 
-const EXPECTATION: ApiResponse = refusal(417, 'ERR_EXPECTATION', 'The only expectation here is 100-continue')
 const MALFORMED: ApiResponse = refusal(400, 'ERR_MALFORMED_REQUEST', 'This is no valid HTTP/1.1')
 
 /** What to answer to a request that has no head that could be read, by the error's code. */
@@ -264,7 +263,7 @@ const ANSWERS: ReadonlyMap<unknown, ApiResponse> = new Map([
 
 /** Answers on a connection that is beyond `node:http`'s care, and closes it. */
 function refuseSocket(socket: Duplex, error: Error): void {
-  if (!socket.writable || codeOf(error) === 'ECONNRESET') {
+  if (!socket.writable) {
     socket.destroy()
     return
   }

@@ -1,9 +1,9 @@
 /**
  * What a user may ask of a sidecar, and the one place where that is checked.
  *
- * Layer 21.
+ * Layer 22.
  */
-import type { CloseOptions } from '../broker.ts'
+import type { AnyBroker } from '../broker.ts'
 import {
   COUNT,
   checkEach,
@@ -12,29 +12,17 @@ import {
   isObject,
   OBJECT,
   objectWith,
+  orInfinity,
   type Rule,
   type Rules,
   refuseOption,
   TEXT,
 } from '../checks.ts'
-import type { BrokerStats, CloseReport } from '../stats.ts'
 import type { Clock } from '../time/clock.ts'
+import type { AppFunction } from './app-channel.ts'
 import type { Environment } from './components.ts'
 import type { InitEndpoint } from './discovery.ts'
 import type { Log } from './log.ts'
-
-/** A `Broker` of any topics and any dialect. */
-export interface AnyBroker {
-  readonly clock: Clock
-  publish(...args: never): Promise<void>
-  subscribe(...args: never): unknown
-  settled(): Promise<void>
-  stats(): BrokerStats
-  close(options?: CloseOptions): Promise<CloseReport>
-}
-
-/** The app without a socket: any web-standard handler, as Hono, Bun or Deno have them. */
-export type AppFunction = (request: Request) => Response | Promise<Response>
 
 /** A component in few words, where no resource describes it. */
 export interface ComponentOptions {
@@ -91,12 +79,20 @@ export interface DaprSidecarOptions {
   readonly disableInitEndpoints?: readonly InitEndpoint[]
   /** Time for one delivery where no Resiliency policy says otherwise, in ms, above 0. Default 30 000. */
   readonly deliveryTimeoutMs?: number
+  /** What the brokers that the sidecar makes keep of each topic, see `BrokerOptions`. Default: none. */
+  readonly history?: { readonly size: number }
   /** Clock of the brokers that the sidecar makes. Default: the platform's. */
   readonly clock?: Clock
   /** Told of what a user may want to know. Default: nobody. */
   readonly log?: Log
   /** Called when somebody asks for `POST /v1.0/shutdown`. Default: the sidecar closes. */
   readonly onShutdown?: (force: boolean) => void
+}
+
+/** Options of `sidecar.close()`. */
+export interface SidecarCloseOptions {
+  /** How long to wait for what is queued and in flight, in ms on the broker's clock. Default 5 000. */
+  readonly graceMs?: number
 }
 
 const PORT: Rule = ['a port from 0 to 65 535', isPort]
@@ -115,11 +111,15 @@ const OPTIONS: Rules = {
   maxBodySize: ['a number of bytes', (value) => typeof value === 'number' && !Number.isNaN(value)],
   namespace: TEXT,
   disableInitEndpoints: ["a list of 'config' and 'subscribe'", isInitEndpoints],
+  history: OBJECT,
   deliveryTimeoutMs: ['a duration in ms above 0', (value) => DURATION[1](value) && Number(value) > 0],
   clock: objectWith('now', 'wallTime', 'setTimer', 'clearTimer', 'nextTurn'),
   log: FUNCTION,
   onShutdown: FUNCTION,
 }
+
+const CLOSE: Rules = { graceMs: orInfinity(DURATION) }
+const DEFAULT_GRACE_MS = 5000
 
 const COMPONENT: Rules = {
   type: ['a type that begins with pubsub.', (value) => typeof value === 'string' && /^pubsub\.[^\s]+$/.test(value)],
@@ -136,6 +136,11 @@ export function checkOptions(options: DaprSidecarOptions): DaprSidecarOptions {
     if (!isBroker(pubsub)) checkEach(pubsub, COMPONENT, `pubsubs.${name}.`)
   }
   return checked
+}
+
+/** @throws {BusbarError} `ERR_OPTION_INVALID` */
+export function graceMsOf(options: SidecarCloseOptions): number {
+  return checkEach(options, CLOSE).graceMs ?? DEFAULT_GRACE_MS
 }
 
 /** By what it can do: another copy of the package has another class. */

@@ -3,26 +3,27 @@
  * A Dapr sidecar inside the process: it puts brokers, the HTTP API, the app and
  * its subscriptions together. What each of them does is in the rooms below.
  *
- * Layer 24.
+ * Layer 25.
  */
 import type { Broker } from '../broker.ts'
-import { COUNT, checkEach, DURATION, oneOf, orInfinity, type Rules, TEXT } from '../checks.ts'
+import { refuseOption } from '../checks.ts'
+import { BusbarError } from '../errors.ts'
 import { handled } from '../promises.ts'
 import type { BrokerStats, SubscriptionStats } from '../stats.ts'
-import { type Clock, MAX_TIMER_MS, nextTurn, SystemClock } from '../time/clock.ts'
+import { type Clock, nextTurn, SystemClock } from '../time/clock.ts'
 import { Api } from './api.ts'
 import { metadataOf } from './api-metadata.ts'
-import { FunctionAppChannel, HttpAppChannel } from './app-channel.ts'
-import type { BatchLimits } from './bulk.ts'
+import { channelTo, isAtPort } from './app.ts'
 import { readConfiguration } from './configuration.ts'
 import { Discovery } from './discovery.ts'
 import { fetchHandler } from './fetch.ts'
+import { Grace } from './grace.ts'
 import { digestOf, refusal } from './guard.ts'
+import { bulkRequest, type HandlerRequest, singleRequest } from './handler-request.ts'
 import type {
   DaprBatchHandler,
   DaprBulkOptions,
   DaprHandler,
-  DaprMessage,
   DaprSubscribeOptions,
   DaprSubscription,
 } from './handler-sink.ts'
@@ -30,16 +31,10 @@ import { type Log, reasonOf, safeLog } from './log.ts'
 import type { Pubsub } from './pubsub.ts'
 import { openPubsubs } from './pubsubs.ts'
 import { HttpServer } from './server.ts'
-import { checkOptions, type DaprSidecarOptions } from './settings.ts'
+import { checkOptions, type DaprSidecarOptions, graceMsOf, type SidecarCloseOptions } from './settings.ts'
 import { Subscribers } from './subscribers.ts'
 import { mergeSubscriptions } from './subscriptions.ts'
 import type { ApiRequest, ApiResponse, AppChannel, ComponentSpec, SubscriptionSpec } from './wire.ts'
-
-/** Options of `sidecar.close()`. */
-export interface SidecarCloseOptions {
-  /** How long to wait for what is queued and in flight, in ms on the broker's clock. Default 5 000. */
-  readonly graceMs?: number
-}
 
 /** What a sidecar counts. */
 export interface SidecarStats {
@@ -55,12 +50,6 @@ export interface SidecarStats {
 
 const DEFAULT_TIMEOUT_MS = 30_000
 const DEFAULT_BODY_SIZE = 4 * 1024 * 1024
-const DEFAULT_GRACE_MS = 5000
-const DEFAULT_BATCH: BatchLimits = { maxMessagesCount: 100, maxAwaitDurationMs: 1000 }
-
-const SUBSCRIBE: Rules = { deadLetterTopic: TEXT, rawPayload: oneOf(true, false) }
-const BULK: Rules = { ...SUBSCRIBE, maxMessagesCount: COUNT, maxAwaitDurationMs: DURATION }
-const CLOSE: Rules = { graceMs: orInfinity(DURATION) }
 
 /**
  * @example
@@ -114,9 +103,10 @@ export class DaprSidecar implements AsyncDisposable {
       ...configuration,
       identity: { appId, namespace, newId },
       clock: options.clock,
+      history: options.history,
       log: this.#log,
     })
-    this.#channel = channelOf(options)
+    this.#channel = channelTo(options)
     this.#subscribers = new Subscribers({
       pubsubs: this.#pubsubs,
       channel: this.#channel,
@@ -133,11 +123,12 @@ export class DaprSidecar implements AsyncDisposable {
         appId,
         disabled: options.disableInitEndpoints ?? [],
         log: this.#log,
+        clock: new SystemClock(),
         found: (specs) => this.#subscribers.replace(mergeSubscriptions(this.#declared, specs)),
       })
     this.#api = new Api({
       appId,
-      port: { appId, namespace, clock: this.#clock, pubsub: (name) => this.#pubsubs.get(name), newId },
+      port: { appId, clock: this.#clock, pubsub: (name) => this.#pubsubs.get(name), newId },
       isReady: () => this.#discovery?.isDone ?? true,
       metadata: () => this.#metadata(),
       shutdown: (force) => this.#shutdown(force),
@@ -203,8 +194,8 @@ export class DaprSidecar implements AsyncDisposable {
   /**
    * Calls a handler in this process with each message of a topic, beside the app: every handler gets a copy.
    *
-   * @throws {BusbarError} `ERR_OPTION_INVALID` for an unknown component or a topic that is not allowed, `ERR_CLOSED`,
-   *   and as `broker.subscribe()`
+   * @throws {BusbarError} `ERR_OPTION_INVALID`, also for an unknown component or a topic that is not allowed,
+   *   `ERR_CLOSED`, and as `broker.subscribe()`
    */
   subscribe<T = unknown>(
     pubsubname: string,
@@ -212,10 +203,7 @@ export class DaprSidecar implements AsyncDisposable {
     handler: DaprHandler<T>,
     options: DaprSubscribeOptions = {},
   ): DaprSubscription {
-    const { deadLetterTopic, rawPayload: isRaw = false } = checkEach(options, SUBSCRIBE)
-    // Who subscribes says what the data are.
-    const handle = ([message]: readonly DaprMessage[]): unknown => handler(message as DaprMessage<T>)
-    return this.#subscribers.handle({ pubsubname, topic, isRaw, deadLetterTopic, bulk: undefined, handle })
+    return this.#subscribe(singleRequest({ pubsubname, topic }, handler, options))
   }
 
   /** As `subscribe()`, with many messages in one call. */
@@ -225,17 +213,7 @@ export class DaprSidecar implements AsyncDisposable {
     handler: DaprBatchHandler<T>,
     options: DaprBulkOptions = {},
   ): DaprSubscription {
-    const { deadLetterTopic, rawPayload: isRaw = false, ...bulk } = checkEach(options, BULK)
-    // Who subscribes says what the data are.
-    const handle = (messages: readonly DaprMessage[]): unknown => handler(messages as readonly DaprMessage<T>[])
-    return this.#subscribers.handle({
-      pubsubname,
-      topic,
-      isRaw,
-      deadLetterTopic,
-      bulk: { ...DEFAULT_BATCH, ...bulk },
-      handle,
-    })
+    return this.#subscribe(bulkRequest({ pubsubname, topic }, handler, options))
   }
 
   /** Resolves when nothing is queued or in flight on any component. What waits for redelivery does not count. */
@@ -255,7 +233,7 @@ export class DaprSidecar implements AsyncDisposable {
    * open. Idempotent: the same promise for every further call.
    */
   close(options: SidecarCloseOptions = {}): Promise<void> {
-    this.#closing ??= this.#close(checkEach(options, CLOSE).graceMs ?? DEFAULT_GRACE_MS)
+    this.#closing ??= this.#close(graceMsOf(options))
     return this.#closing
   }
 
@@ -282,11 +260,17 @@ export class DaprSidecar implements AsyncDisposable {
         ...(apiToken !== undefined && { token: apiToken }),
         ...(maxBodySize !== undefined && { maxBodySize }),
       })
+      if (isAtPort(this.#options.app, this.httpPort)) refuseOption('app', 'it is the address of the sidecar itself')
     }
     // Without an app nobody can be served; the subscriptions are listed all the same.
     if (this.#channel === undefined) this.#subscribers.replace(this.#declared)
     else if (await this.#channel.isListening()) await this.discover()
     else void handled(this.discover())
+  }
+
+  #subscribe(request: HandlerRequest): DaprSubscription {
+    if (this.#closing !== undefined) throw new BusbarError('ERR_CLOSED', 'The sidecar is closed')
+    return this.#subscribers.handle(request)
   }
 
   #handle(request: ApiRequest): ApiResponse | Promise<ApiResponse> {
@@ -318,35 +302,12 @@ export class DaprSidecar implements AsyncDisposable {
   }
 
   async #close(graceMs: number): Promise<void> {
+    const grace = new Grace(graceMs, this.#clock)
     this.#discovery?.stop()
-    await this.#server?.close(graceMs)
-    const own = Array.from(this.#pubsubs.values(), ({ broker, isOwn }) =>
-      isOwn ? broker.close({ graceMs }) : undefined,
-    )
-    await Promise.all([...own, this.#drain(graceMs)])
+    await this.#server?.close(grace.leftMs)
+    const own = [...this.#pubsubs.values()].filter(({ isOwn }) => isOwn)
+    const closed = own.map(({ broker }) => broker.close({ graceMs: grace.leftMs }))
+    await Promise.all([...closed, this.#subscribers.close(grace)])
     await this.#channel?.close()
   }
-
-  /** What is not delivered in time is cancelled. */
-  async #drain(graceMs: number): Promise<void> {
-    if (graceMs > 0) {
-      let timer: unknown
-      const over = new Promise<void>((resolve) => {
-        timer = this.#clock.setTimer(resolve, Math.min(graceMs, MAX_TIMER_MS))
-      })
-      await Promise.race([this.#subscribers.drain(), over])
-      this.#clock.clearTimer(timer)
-    }
-    await this.#subscribers.stop()
-  }
-}
-
-function channelOf({ app, appToken, appMaxConcurrency }: DaprSidecarOptions): AppChannel | undefined {
-  if (app === undefined) return undefined
-  const shared = {
-    ...(appToken !== undefined && { token: appToken }),
-    ...(appMaxConcurrency !== undefined && { maxConcurrency: appMaxConcurrency }),
-  }
-  if (typeof app === 'function') return new FunctionAppChannel({ app, ...shared })
-  return new HttpAppChannel({ url: typeof app === 'number' ? `http://127.0.0.1:${app}` : String(app), ...shared })
 }

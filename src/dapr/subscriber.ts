@@ -3,16 +3,19 @@
  * One Dapr subscription on a broker: hands each message to its sink, alone or
  * in batches, and settles it as the verdict and the retry policy say.
  *
- * Layer 21.
+ * Layer 22.
  */
 import type { Message, Outcome } from '../delivery/message.ts'
 import type { SubscriptionStats } from '../stats.ts'
 import type { Subscription } from '../subscription.ts'
-import { Batcher, type BatchLimits } from './bulk.ts'
+import { Batcher } from './bulk.ts'
 import type { DaprSubscription } from './handler-sink.ts'
+import type { Log } from './log.ts'
 import type { Pubsub } from './pubsub.ts'
 import type { Retry } from './retry.ts'
 import type { Sink } from './sink.ts'
+import type { Failure } from './verdict.ts'
+import type { BatchLimits } from './wire.ts'
 
 /** What a subscriber is made of. */
 export interface SubscriberParts {
@@ -27,6 +30,7 @@ export interface SubscriberParts {
   readonly retry: Retry
   /** Time allowed for one delivery, in ms. */
   readonly timeoutMs: number
+  readonly log: Log
 }
 
 export class Subscriber implements DaprSubscription {
@@ -83,8 +87,16 @@ export class Subscriber implements DaprSubscription {
   async #handle(message: Message): Promise<Outcome> {
     const verdict = await (this.#batcher?.add(message) ?? this.#parts.sink.deliver(message))
     if (verdict.kind === 'success') return 'ack'
+    if (verdict.kind === 'failure') this.#report(message, verdict)
     if (verdict.kind === 'failure' && !this.#parts.retry.isPermanent(verdict)) throw verdict.error
     message.drop(verdict.error)
     return 'drop'
+  }
+
+  /** The broker reports what is given up; what is offered again would be so for ever, and nobody know why. */
+  #report({ id, deliveryCount }: Message, { error }: Failure): void {
+    const { pubsubname, topic } = this.asked
+    const message = 'A message was not handled'
+    this.#parts.log({ level: 'warn', message, pubsubname, topic, id, deliveryCount, reason: error.message })
   }
 }

@@ -3,20 +3,21 @@
  * for, which change as a whole, and those of handlers in this process, which
  * come and go one by one.
  *
- * Layer 22. Source: dapr/dapr, pkg/runtime/processor/subscriber/subscriber.go.
+ * Layer 23. Source: dapr/dapr, pkg/runtime/processor/subscriber/subscriber.go.
  */
 import { BusbarError, quote } from '../errors.ts'
 import type { SubscriptionStats } from '../stats.ts'
 import { AppSink } from './app-sink.ts'
-import type { BatchLimits } from './bulk.ts'
+import type { Grace } from './grace.ts'
 import { GuardedSink } from './guarded-sink.ts'
-import { type DaprMessage, HandlerSink } from './handler-sink.ts'
+import type { HandlerRequest } from './handler-request.ts'
+import { HandlerSink } from './handler-sink.ts'
 import { type Log, reasonOf } from './log.ts'
 import { parseGoBoolean } from './metadata.ts'
 import type { Pubsub } from './pubsub.ts'
 import type { Policy } from './resiliency.ts'
 import { DEAD_LETTER_AT_ONCE, UNTIL_HANDLED } from './retry.ts'
-import { Routes } from './routes.ts'
+import { Routes } from './routing.ts'
 import type { Sink } from './sink.ts'
 import { Subscriber } from './subscriber.ts'
 import type { AppChannel, SubscriptionSpec } from './wire.ts'
@@ -32,17 +33,6 @@ export interface SubscribersParts {
   readonly timeoutMs: number
   readonly newId: () => string
   readonly log: Log
-}
-
-/** A handler's subscription, as it was asked for. */
-export interface HandlerRequest {
-  readonly pubsubname: string
-  readonly topic: string
-  readonly isRaw: boolean
-  readonly deadLetterTopic: string | undefined
-  readonly bulk: BatchLimits | undefined
-  /** Gets one message, or a batch when there is `bulk`. */
-  readonly handle: (messages: readonly DaprMessage[]) => unknown
 }
 
 /** A subscription as the metadata endpoint shows it; `stats` when it is active. */
@@ -118,13 +108,9 @@ export class Subscribers {
     return subscriber
   }
 
-  /** Matches no more; resolves when all that is queued has been delivered. */
-  async drain(): Promise<void> {
-    await Promise.all(this.#all().map((subscriber) => subscriber.drain()))
-  }
-
-  /** What is queued is cancelled. */
-  async stop(): Promise<void> {
+  /** Match no more and deliver what they have; what is left when the grace time is over is cancelled. */
+  async close(grace: Grace): Promise<void> {
+    if (grace.leftMs > 0) await grace.waitFor(Promise.all(this.#all().map((subscriber) => subscriber.drain())))
     await Promise.all(this.#all().map((subscriber) => subscriber.unsubscribe()))
   }
 
@@ -173,16 +159,18 @@ export class Subscribers {
   }
 
   #subscribe(pubsub: Pubsub, asked: Asked, sink: Sink, group: string | undefined): Subscriber {
-    const { policies, timeoutMs } = this.#parts
+    const { policies, timeoutMs, log } = this.#parts
+    const { clock } = pubsub.broker
     const { topic, bulk } = asked
     const deadLetterTopic = this.#deadLetterTopic(pubsub, asked)
-    const policy = policies.get(pubsub.name)
-    const retry = policy ?? (asked.deadLetterTopic === undefined ? UNTIL_HANDLED : DEAD_LETTER_AT_ONCE)
-    const guarded = policy?.breaker === undefined ? sink : new GuardedSink(sink, policy.breaker, pubsub.broker.clock)
-    return new Subscriber({ pubsub, topic, group, deadLetterTopic, bulk, sink: guarded, retry, timeoutMs })
+    const hasLetters = deadLetterTopic !== undefined
+    const { breaker, ...policy } = policies.get(pubsub.name) ?? {}
+    const retry = { ...(hasLetters ? DEAD_LETTER_AT_ONCE : UNTIL_HANDLED), ...policy }
+    const guarded = breaker === undefined ? sink : new GuardedSink(sink, { breaker, clock, hasLetters })
+    return new Subscriber({ pubsub, topic, group, deadLetterTopic, bulk, sink: guarded, retry, timeoutMs, log })
   }
 
-  /** Undefined where the app may not publish: what is given up there ends, as in daprd. */
+  /** Undefined where the app may not publish. */
   #deadLetterTopic(pubsub: Pubsub, { topic, deadLetterTopic }: Asked): string | undefined {
     if (deadLetterTopic === undefined) return undefined
     if (pubsub.access.isAllowed('publish', this.#parts.appId, deadLetterTopic)) return deadLetterTopic

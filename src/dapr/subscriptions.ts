@@ -7,15 +7,16 @@
  * declarative subscriptions with it; here it alone is left out, with a warning,
  * so that no messages of the good ones get lost.
  *
- * Layer 19. Source: Dapr's pub/sub API reference and daprd's discovery.
+ * Layer 20. Source: Dapr's pub/sub API reference and daprd's discovery.
  */
 import { refuseOption } from '../checks.ts'
 import { quote } from '../errors.ts'
-import { appPathOf } from './app-path.ts'
 import { isInScope } from './components.ts'
 import { Fields } from './fields.ts'
-import { compileRoutes } from './routing.ts'
-import type { AppResponse, Rule, SubscriptionSpec } from './wire.ts'
+import { reasonOf } from './log.ts'
+import { parseGoBoolean } from './metadata.ts'
+import { Routes } from './routing.ts'
+import { type AppResponse, type BatchLimits, DEFAULT_BATCH, type Rule, type SubscriptionSpec } from './wire.ts'
 
 /** Subscriptions, and what was left out or read in another way than daprd would. */
 export interface Subscriptions {
@@ -28,8 +29,8 @@ export type Discovery =
   | ({ readonly kind: 'found' } & Subscriptions)
   /** The app has none, and says so by a 404 or an empty body. */
   | { readonly kind: 'none' }
-  /** The answer is of no use. `mayPass`: asking again later may help. */
-  | { readonly kind: 'failed'; readonly reason: string; readonly mayPass: boolean }
+  /** The answer is of no use. */
+  | { readonly kind: 'failed'; readonly reason: string }
 
 /** A Subscription resource. */
 export interface DeclaredSubscription {
@@ -40,37 +41,34 @@ export interface DeclaredSubscription {
 }
 
 const MAX_SUBSCRIPTIONS = 1000
-const DEFAULT_MAX_MESSAGES = 100
-const DEFAULT_MAX_AWAIT_MS = 1000
 const MAX_INT32 = 2 ** 31 - 1
-const BOOLEAN = /^(1|t|T|TRUE|true|True|0|f|F|FALSE|false|False|)$/
 
 /** Reads what the app answered to `GET /dapr/subscribe`. */
 export function readDiscovery({ status, body }: AppResponse): Discovery {
   if (status === 404) return { kind: 'none' }
-  if (status !== 200) return failed(`the app answered with status ${status}`, status >= 500)
+  if (status !== 200) return failed(`the app answered with status ${status}`)
   if (body === '') return { kind: 'none' }
   let list: unknown
   try {
     list = JSON.parse(body)
   } catch (error) {
-    return failed(`the app's answer is not JSON: ${error instanceof Error ? error.message : error}`, false)
+    return failed(`the app's answer is not JSON: ${reasonOf(error)}`)
   }
   return readList(list)
 }
 
-function failed(reason: string, mayPass: boolean): Discovery {
-  return { kind: 'failed', reason, mayPass }
+function failed(reason: string): Discovery {
+  return { kind: 'failed', reason }
 }
 
 function readList(list: unknown): Discovery {
   if (list === null) return { kind: 'none' }
-  if (!Array.isArray(list)) return failed(`the app's answer is not a list but ${quote(list)}`, false)
+  if (!Array.isArray(list)) return failed(`the app's answer is not a list but ${quote(list)}`)
   if (list.length > MAX_SUBSCRIPTIONS) {
-    return failed(`the app asks for ${list.length} subscriptions, more than ${MAX_SUBSCRIPTIONS}`, false)
+    return failed(`the app asks for ${list.length} subscriptions, more than ${MAX_SUBSCRIPTIONS}`)
   }
   const wrong = list.findIndex(hasForeignMetadata)
-  if (wrong >= 0) return failed(`the metadata of subscription ${wrong} is not made of strings`, false)
+  if (wrong >= 0) return failed(`the metadata of subscription ${wrong} is not made of strings`)
   const warnings: string[] = []
   const read = list.map((entry, index) =>
     unlessRefused(warnings, () =>
@@ -153,7 +151,7 @@ function unlessRefused<T>(warnings: string[], read: () => T): T | undefined {
   try {
     return read()
   } catch (error) {
-    warnings.push(`${error instanceof Error ? error.message : error} (this subscription is left out)`)
+    warnings.push(`${reasonOf(error)} (this subscription is left out)`)
     return undefined
   }
 }
@@ -191,12 +189,14 @@ function readRules(fields: Fields): readonly Rule[] {
  * @throws {BusbarError} `ERR_OPTION_INVALID` when there is no route, or one that cannot be taken
  */
 function routable(spec: SubscriptionSpec): SubscriptionSpec {
-  const refuse = (why: string): never => refuseOption(`subscription to topic ${quote(spec.topic)}`, why)
-  if (spec.rules.length === 0) refuse('it has no route')
-  const wrong = spec.rules.find(({ path }) => appPathOf(path) === undefined)
-  if (wrong !== undefined) refuse(`the route ${quote(wrong.path)} is no path`)
-  compileRoutes(spec.rules)
-  return spec
+  const option = `subscription to topic ${quote(spec.topic)}`
+  if (spec.rules.length === 0) refuseOption(option, 'it has no route')
+  try {
+    new Routes(spec.rules)
+    return spec
+  } catch (error) {
+    return refuseOption(option, reasonOf(error), error)
+  }
 }
 
 function readMetadata(fields: Fields, warnings: string[]): Readonly<Record<string, string>> {
@@ -207,7 +207,7 @@ function readMetadata(fields: Fields, warnings: string[]): Readonly<Record<strin
     return [name, JSON.stringify(value)] as const
   })
   for (const [name, text] of texts) {
-    if (name !== 'rawPayload' || BOOLEAN.test(text)) continue
+    if (name !== 'rawPayload' || parseGoBoolean(text) !== undefined) continue
     warnings.push(`${path}.rawPayload is not a boolean but ${quote(text)}: no message can be delivered`)
   }
   return Object.fromEntries(texts)
@@ -216,12 +216,9 @@ function readMetadata(fields: Fields, warnings: string[]): Readonly<Record<strin
 /** Counts that are absent or not above 0 get the defaults. */
 function readBulk(fields: Fields): SubscriptionSpec['bulk'] {
   if (fields.flag('enabled') !== true) return undefined
-  const count = (name: string, fallback: number): number => {
+  const count = (name: keyof BatchLimits): number => {
     const value = fields.integer(name) ?? 0
-    return value > 0 ? Math.min(value, MAX_INT32) : fallback
+    return value > 0 ? Math.min(value, MAX_INT32) : DEFAULT_BATCH[name]
   }
-  return {
-    maxMessagesCount: count('maxMessagesCount', DEFAULT_MAX_MESSAGES),
-    maxAwaitDurationMs: count('maxAwaitDurationMs', DEFAULT_MAX_AWAIT_MS),
-  }
+  return { maxMessagesCount: count('maxMessagesCount'), maxAwaitDurationMs: count('maxAwaitDurationMs') }
 }

@@ -2,7 +2,7 @@
  * What an answer of the app means for the messages that it was given: daprd's
  * tables, for one event and for a batch.
  *
- * Layer 18. Source: dapr/dapr, pkg/runtime/subscription/postman/http/http.go.
+ * Layer 19. Source: dapr/dapr, pkg/runtime/subscription/postman/http/http.go.
  */
 import type { AppResponse } from './wire.ts'
 
@@ -19,13 +19,16 @@ export type Verdict = { readonly kind: 'success' } | { readonly kind: 'drop'; re
 
 export const SUCCESS: Verdict = { kind: 'success' }
 
-export function failure(error: unknown, status?: number): Failure {
-  const cause = error instanceof Error ? error : new Error(String(error))
-  return { kind: 'failure', error: cause, ...(status !== undefined && { status }) }
+export function failure(why: unknown, status?: number): Failure {
+  return { kind: 'failure', error: errorOf(why), ...(status !== undefined && { status }) }
 }
 
-export function drop(why: string): Verdict {
-  return { kind: 'drop', error: new Error(why) }
+export function drop(why: unknown): Verdict {
+  return { kind: 'drop', error: errorOf(why) }
+}
+
+function errorOf(why: unknown): Error {
+  return why instanceof Error ? why : new Error(String(why))
 }
 
 /**

@@ -3,7 +3,7 @@
  * and its answer as plain data, whichever way they travelled, and what a
  * component, a subscription and an event on the wire are.
  *
- * Layer 17. Source of the words: Dapr's pub/sub API reference and daprd itself.
+ * Layer 18. Source of the words: Dapr's pub/sub API reference and daprd itself.
  */
 
 /** A request to the sidecar, its body read whole. */
@@ -88,6 +88,14 @@ export interface Rule {
   readonly path: string
 }
 
+/** How large a batch of bulk subscribe grows, and how long its first message waits, in ms. */
+export interface BatchLimits {
+  readonly maxMessagesCount: number
+  readonly maxAwaitDurationMs: number
+}
+
+export const DEFAULT_BATCH: BatchLimits = { maxMessagesCount: 100, maxAwaitDurationMs: 1000 }
+
 /** A subscription as it was asked for, whichever form it came in. */
 export interface SubscriptionSpec {
   readonly pubsubname: string
@@ -96,7 +104,7 @@ export interface SubscriptionSpec {
   /** In order; the default is a last rule with an empty `match`. Not empty. */
   readonly rules: readonly Rule[]
   readonly deadLetterTopic: string | undefined
-  readonly bulk: { readonly maxMessagesCount: number; readonly maxAwaitDurationMs: number } | undefined
+  readonly bulk: BatchLimits | undefined
   /** Resource name of a declarative one, for replacing. */
   readonly name?: string
   readonly type: 'DECLARATIVE' | 'PROGRAMMATIC'

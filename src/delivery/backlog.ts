@@ -3,78 +3,87 @@
  * whose delay is over, the oldest event before the others, then those that were
  * never delivered, in order of acceptance.
  *
- * An entry that ends while it stands here stays until it is passed or swept:
+ * A delivery that ends while it stands here stays until it is passed or swept:
  * its `state` says that it is over.
  *
  * Layer 8.
  */
-import { comesAfter, type Entry, isQueued } from './entry.ts'
-import { firstLive, Lanes } from './lanes.ts'
+import { comesAfter, Delivery, isQueued, type Queued } from './delivery.ts'
+import { firstLive, Lanes, takeLive } from './lanes.ts'
 import { Ring } from './ring.ts'
 
-/** Ended entries that may stand here beside as many living ones. */
+/** Ended deliveries that may stand here beside as many living ones. */
 const SWEEP_AT = 64
 
 export class Backlog {
-  readonly #fresh = new Ring<Entry>()
-  readonly #returned = new Ring<Entry>()
+  readonly #fresh = new Ring<Queued>()
+  readonly #returned = new Ring<Delivery>()
   /** Made when the first event with a key comes. */
   #lanes: Lanes | undefined
   /** With `ordered`: messages without a key that wait for redelivery and hold back all that come after them. */
-  #holding: Set<Entry> | undefined
-  /** Ended entries that still stand here. */
+  #holding: Set<Delivery> | undefined
+  /** Ended deliveries that still stand here. */
   #dead = 0
 
   /** A message that was never delivered. */
-  push(entry: Entry): void {
-    if (entry.event.key !== undefined) this.#lanes ??= new Lanes()
-    this.#fresh.push(entry)
+  push(item: Queued): void {
+    if (item.key !== undefined) this.#lanes ??= new Lanes()
+    this.#fresh.push(item)
   }
 
   /** A message whose delay is over, or that was given back. */
-  pushBack(entry: Entry): void {
-    if (entry.event.key !== undefined) this.#lanes ??= new Lanes()
-    this.#returned.insert(entry, comesAfter)
+  pushBack(delivery: Delivery): void {
+    if (delivery.key !== undefined) this.#lanes ??= new Lanes()
+    this.#returned.insert(delivery, comesAfter)
   }
 
   /** Takes out the next message, unless it is held back. */
-  shift(): Entry | undefined {
-    const ring = firstLive(this.#returned) === undefined ? this.#fresh : this.#returned
-    const entry = firstLive(ring)
-    if (entry !== undefined && !this.#isHeldBack(entry)) ring.shift()
-    else return undefined
-    return entry
+  shift(): Delivery | undefined {
+    const ring: Ring<Queued> =
+      this.#returned.length === 0 || firstLive(this.#returned) === undefined ? this.#fresh : this.#returned
+    if (this.#holding !== undefined && this.#isHeldBack(firstLive(ring))) return undefined
+    const item = takeLive(ring)
+    return item && deliveryOf(item)
   }
 
   /** @returns whether the message may go on; if another one of its key is under way, it is parked until that is released */
-  claim(entry: Entry): boolean {
-    return this.#lanes === undefined || this.#lanes.claim(entry)
+  claim(delivery: Delivery): boolean {
+    return this.#lanes === undefined || this.#lanes.claim(delivery)
   }
 
   /** The message is no longer under way: the next one of its key can go on. @returns whether there is one */
-  release(entry: Entry): boolean {
-    const next = this.#lanes?.release(entry)
+  release(delivery: Delivery): boolean {
+    const next = this.#lanes?.release(delivery)
     if (next !== undefined) this.#returned.insert(next, comesAfter)
     return next !== undefined
   }
 
+  /** With `ordered`: `next` goes on in the stead of `delivery`, and holds up what that did. */
+  pass(delivery: Delivery, next: Delivery): void {
+    this.#lanes?.pass(delivery, next)
+  }
+
   /** With `ordered`: a message waits for redelivery, and those that come after it wait with it. */
-  hold(entry: Entry): void {
+  hold(delivery: Delivery): void {
     // One with a key keeps its lane instead.
-    if (entry.event.key === undefined) (this.#holding ??= new Set()).add(entry)
+    if (delivery.key === undefined) (this.#holding ??= new Set()).add(delivery)
   }
 
   /** @returns whether the message had held back others */
-  letGo(entry: Entry): boolean {
-    return this.#holding?.delete(entry) ?? false
+  letGo(delivery: Delivery): boolean {
+    return this.#holding?.delete(delivery) ?? false
   }
 
-  oldest(): Entry | undefined {
+  /** The one to go when there is no room; a plain event is taken out for that. */
+  oldest(): Delivery | undefined {
     const returned = firstLive(this.#returned)
     if (returned !== undefined) return returned
     const parked = this.#lanes?.oldest()
     const fresh = firstLive(this.#fresh)
-    return parked === undefined || (fresh !== undefined && comesAfter(parked, fresh)) ? fresh : parked
+    if (parked !== undefined && (fresh === undefined || comesAfter(fresh, parked))) return parked
+    if (fresh === undefined || fresh instanceof Delivery) return fresh
+    this.#fresh.shift()
+    return deliveryOf(fresh)
   }
 
   /** A queued message ended where it stood: when too many have, they are swept out. @param living how many are queued */
@@ -87,15 +96,20 @@ export class Backlog {
   }
 
   /** Takes out everything that is queued. */
-  clear(): Entry[] {
-    const all = [...this.#returned.toArray(), ...(this.#lanes?.parked() ?? []), ...this.#fresh.toArray()]
+  clear(): Delivery[] {
+    const fresh = this.#fresh.toArray().map(deliveryOf)
+    const all = [...this.#returned.toArray(), ...(this.#lanes?.parked() ?? []), ...fresh]
     this.#fresh.clear()
     this.#returned.clear()
     return all
   }
 
-  #isHeldBack(entry: Entry): boolean {
-    if (this.#holding === undefined || this.#holding.size === 0) return false
-    return [...this.#holding].some((holding) => comesAfter(entry, holding))
+  #isHeldBack(item: Queued | undefined): boolean {
+    if (this.#holding === undefined || item === undefined) return false
+    return [...this.#holding].some((holding) => comesAfter(item, holding))
   }
+}
+
+function deliveryOf(item: Queued): Delivery {
+  return item instanceof Delivery ? item : new Delivery(item, 0)
 }

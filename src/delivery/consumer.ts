@@ -8,10 +8,10 @@
 import type { BusbarError } from '../errors.ts'
 import type { Counts } from '../stats.ts'
 import type { Intake } from '../subscription.ts'
-import { Delivery, type Settler } from './delivery.ts'
-import type { Entry } from './entry.ts'
+import type { Delivery, Settlement } from './delivery.ts'
 import type { MessageQueue } from './queue.ts'
 import type { QueueHost } from './rules.ts'
+import { type Settler, View } from './view.ts'
 
 export interface ConsumerOptions {
   readonly concurrency: number
@@ -23,8 +23,6 @@ export abstract class Consumer implements Intake, Settler {
   readonly params: (topic: string) => readonly string[]
   readonly host: QueueHost<MessageQueue>
   readonly concurrency: number
-  /** Deliveries that keep a place, the oldest first. */
-  readonly inHand: Set<Delivery> = new Set()
   isPaused = false
 
   constructor(queue: MessageQueue, host: QueueHost<MessageQueue>, { concurrency, params }: ConsumerOptions) {
@@ -38,8 +36,12 @@ export abstract class Consumer implements Intake, Settler {
 
   /** Whether it can take another message now. */
   abstract readonly isFree: boolean
-  abstract deliver(entry: Entry): void
+  /** The deliveries that are waited for, the oldest first. */
+  abstract readonly running: Delivery[]
+  abstract deliver(delivery: Delivery): void
+  /** A delivery is about to settle its message; whoever waits for that is told afterwards. */
   abstract settled(delivery: Delivery): void
+  /** The message was taken away: what still runs for it is not waited for. */
   abstract giveUpOn(delivery: Delivery): void
 
   get filter(): string {
@@ -54,14 +56,19 @@ export abstract class Consumer implements Intake, Settler {
     return this.queue.counts
   }
 
-  /** Never asked: a delivery has its own. */
-  get signal(): AbortSignal {
-    return new AbortController().signal
+  settle(delivery: Delivery, settlement: Settlement | undefined): void {
+    this.settled(delivery)
+    if (settlement === undefined) this.queue.ack(delivery)
+    else this.queue.reject(delivery, settlement)
   }
 
-  /** What it is waited for. */
-  get running(): Delivery[] {
-    return [...this.inHand]
+  extend(delivery: Delivery, ms: number): void {
+    this.queue.times.extend(delivery, ms)
+  }
+
+  /** Never asked: a message that can be settled has its own. */
+  get signal(): AbortSignal {
+    return new AbortController().signal
   }
 
   pause(isPaused: boolean): void {
@@ -88,29 +95,34 @@ export abstract class Consumer implements Intake, Settler {
     if (this.#leave()) {
       // What is settled finishes here; the others are the group's again.
       for (const delivery of this.running) {
-        if (delivery.abandon(reason, (entry) => queue.giveBack(entry))) this.giveUpOn(delivery)
+        if (this.#takeAway(delivery, reason, (unsettled) => queue.giveBack(unsettled))) this.giveUpOn(delivery)
       }
     } else {
       queue.close()
       if (abandons) queue.abandon(reason)
-      else for (const delivery of this.running) delivery.abort(reason)
+      else for (const delivery of this.running) delivery.holder?.abort(reason)
     }
     this.host.moved(queue)
   }
 
   /** Gives up on what it has in hand; what is not settled goes to `dispose`. */
-  abandon(reason: BusbarError, dispose: (entry: Entry) => void): void {
+  abandon(reason: BusbarError, dispose: (delivery: Delivery) => void): void {
     for (const delivery of this.running) {
-      delivery.abandon(reason, dispose)
+      this.#takeAway(delivery, reason, dispose)
       this.giveUpOn(delivery)
     }
   }
 
   /** Hands a message over. */
-  hand(entry: Entry): Delivery {
-    const delivery = new Delivery(entry.event, this, entry)
-    if (this.host.observed) this.host.tell('delivered', this.queue, entry.event, { deliveryCount: entry.deliveryCount })
-    return delivery
+  hand(delivery: Delivery): View {
+    const message = new View(delivery.envelope, this, delivery)
+    delivery.holder = message
+    if (this.host.observed) this.#tell(delivery)
+    return message
+  }
+
+  #tell({ envelope, deliveryCount }: Delivery): void {
+    this.host.tell('delivered', this.queue, envelope, { deliveryCount })
   }
 
   /** A delivery is over, as far as the broker waits for it. */
@@ -120,11 +132,12 @@ export abstract class Consumer implements Intake, Settler {
     workload.progress++
   }
 
-  /** A place has become free. */
-  done(): void {
-    this.putDown()
-    this.host.ready(this.queue)
-    this.host.moved(this.queue)
+  /** @returns whether the delivery could still have settled its message, which goes to `dispose` then */
+  #takeAway(delivery: Delivery, reason: BusbarError, dispose: (delivery: Delivery) => void): boolean {
+    delivery.holder?.abort(reason)
+    const isHeld = delivery.state === 'inFlight'
+    if (isHeld) dispose(delivery)
+    return isHeld
   }
 
   /** The last one stays in its queue, which matches no more. @returns whether there are others to take the messages */

@@ -10,23 +10,24 @@ import type { Envelope, Recipient } from '../event/envelope.ts'
 import { isThenable, whenSettled } from '../promises.ts'
 import { type Counts, type End, zeroCounts } from '../stats.ts'
 import type { Intake } from '../subscription.ts'
-import { Deadlines } from '../time/deadlines.ts'
-import type { Schedule, Scheduled } from '../time/schedule.ts'
+import type { Scheduled } from '../time/schedule.ts'
 import { Delivery } from './delivery.ts'
-import { Entry } from './entry.ts'
 import type { Handler, Message } from './message.ts'
 import type { Facts } from './rules.ts'
-import type { Workload } from './workload.ts'
+import { type TimeHost, Timetable } from './timetable.ts'
+import { View } from './view.ts'
+
+const resolved: Promise<void> = Promise.resolve()
+
+const none: readonly never[] = Object.freeze([])
 
 /** What a `Direct` asks of the broker. */
-export interface DirectHost {
-  readonly workload: Workload
+export interface DirectHost extends TimeHost {
   readonly observed: boolean
   tell(what: 'delivered', direct: Direct, message: Message, facts: Facts): void
   ended(direct: Direct, message: Message, facts: Facts & { readonly end: End }): void
   /** A handler has returned, or a delayed event has gone; somebody may be waiting for that. */
   moved(direct: Direct): void
-  readonly schedule: Schedule
   retire(direct: Direct): void
 }
 
@@ -36,15 +37,31 @@ export interface DirectParts {
   readonly handler: Handler
   readonly where: ((event: Message['event']) => boolean) | undefined
   readonly params: (topic: string) => readonly string[]
+  /** Whether the filter has no wildcards, so that there are no `params`. */
+  readonly isLiteral: boolean
   /** Its number in the broker. */
   readonly order: number
 }
 
+/**
+ * It is also the route of the topics that lead to it alone: then publishing
+ * reads little memory on its way to the handler. What it reads comes first here.
+ */
 export class Direct implements Intake, Recipient, Scheduled {
+  /** Itself, while receiving is nothing but calling the handler, so that `call` will do. */
+  only: Direct | undefined
+  readonly #handler: Handler
+  /** Calls of the handler, and how many of them are over: all that is counted when nothing special happens. */
+  #called = 0
+  #returned = 0
+  readonly isSelective: boolean
+  readonly directs: readonly Direct[] = [this]
+  readonly queues: readonly never[] = none
   readonly filter: string
   readonly group: undefined
   readonly where: DirectParts['where']
   readonly params: DirectParts['params']
+  readonly #isLiteral: boolean
   /** Nobody waits for room here. */
   readonly hasLine = false
   readonly order: number
@@ -54,26 +71,24 @@ export class Direct implements Intake, Recipient, Scheduled {
   isOver = false
   /** Called when a handler has returned. */
   watchers: Set<() => void> | undefined
-  readonly #handler: Handler
   readonly #host: DirectHost
   #isPaused = false
-  /** Calls of the handler, and how many of them are over: all that is counted when nothing special happens. */
-  #called = 0
-  #returned = 0
-  /** Whether receiving is nothing but calling the handler. */
-  #isPlain = false
+  /** Whether `call` will do, and its message could be anybody's. */
+  mayShare = false
   /** What else there is to count; `acked` is what `#returned` has to be corrected by. */
   readonly #special: Counts = zeroCounts()
-  /** Events that wait for their time. */
-  readonly #delayed = new Deadlines<Entry>()
+  /** Events that wait for their time; made when the first one comes. */
+  #delayed: Timetable | undefined
   /** Handlers that have not returned are not waited for any more. */
   #isAbandoned = false
   #controller: AbortController | undefined
 
-  constructor({ filter, handler, where, params, order }: DirectParts, host: DirectHost) {
+  constructor({ filter, handler, where, params, isLiteral, order }: DirectParts, host: DirectHost) {
     this.filter = filter
     this.where = where
+    this.isSelective = where !== undefined
     this.params = params
+    this.#isLiteral = isLiteral
     this.order = order
     this.#handler = handler
     this.#host = host
@@ -94,19 +109,36 @@ export class Direct implements Intake, Recipient, Scheduled {
   }
 
   get nextDeadline(): number {
-    return this.#delayed.next
+    return this.#delayed?.next ?? Infinity
   }
 
-  /** Calls the handler with an event that is being published. */
-  receive(message: Message): void {
-    if (!this.#isPlain) return this.#receive(message)
+  /**
+   * Receives a message whose recipient it is, while that is plain: what most
+   * publishing comes to, so nothing is done here that can be done elsewhere.
+   *
+   * @returns whether the handler has not done with the message when it returns
+   */
+  call(message: Message): boolean {
     this.#called++
     const handler = this.#handler // called without `this`
     try {
       const result = handler(message)
       if (result !== undefined) return this.#settle(message, result)
       this.#returned++
-      if (this.watchers !== undefined) this.#tellWatchers()
+    } catch (error) {
+      this.#finish(message, true, error)
+    }
+    return false
+  }
+
+  /** Calls the handler with a message of its own. */
+  receive(message: Message): void {
+    if (this.isOver || this.#isPaused) return this.refuse(message, this.isOver ? 'cancelled' : 'overflowed')
+    this.#called++
+    this.#host.tell('delivered', this, message, { deliveryCount: 1 })
+    const handler = this.#handler // called without `this`
+    try {
+      this.#settle(message, handler(message))
     } catch (error) {
       this.#finish(message, true, error)
     }
@@ -130,32 +162,31 @@ export class Direct implements Intake, Recipient, Scheduled {
   delay(event: Envelope, dueAt: number): void {
     const { workload } = this.#host
     workload.delayed++
-    workload.timed++
     this.#special.matched++
     this.#special.delayed++
-    const time = Math.min(dueAt, event.expiresAt ?? Infinity)
-    this.#delayed.set(new Entry(event), time)
-    this.#host.schedule.set(this, time)
+    const delivery = new Delivery(event, 0)
+    delivery.state = 'delayed'
+    this.#delayed ??= new Timetable(this, this.#host, Infinity)
+    this.#delayed.set(delivery, Math.min(dueAt, event.expiresAt ?? Infinity))
   }
 
   /** Calls the handler with the first event that is due. */
   fire(now: number): void {
-    const entry = this.#delayed.takeDue(now)
-    if (entry === undefined) return
-    const { event } = entry
-    this.#undelay()
-    if (event.isExpired(now)) this.refuse(event, 'expired')
-    else this.receive(new Delivery(event, this))
+    const delivery = this.#delayed?.takeDue(now)
+    if (delivery === undefined) return
+    this.#undelay(delivery)
+    if (delivery.envelope.isExpired(now)) this.refuse(delivery.envelope, 'expired')
+    else this.receive(new View(delivery.envelope, this))
     this.#host.moved(this)
   }
 
   /** What is delayed beyond `time` is cancelled. */
   setHorizon(time: number): void {
-    for (const entry of [...this.#delayed.items()]) {
-      if (this.#delayed.timeOf(entry) <= time) continue
-      this.#delayed.delete(entry)
-      this.#undelay()
-      this.refuse(entry.event, 'cancelled')
+    for (const delivery of this.#delayed?.delayedBeyond(time) ?? []) {
+      // Whoever was told of one may have ended the others.
+      if (delivery.state !== 'delayed') continue
+      this.#undelay(delivery)
+      this.refuse(delivery.envelope, 'cancelled')
     }
   }
 
@@ -182,6 +213,8 @@ export class Direct implements Intake, Recipient, Scheduled {
     this.watchers = new Set([look])
     this.#review()
     look()
+    // A `call` that this is asked for in tells nobody when it is over.
+    void resolved.then(look)
   }
 
   end(reason: BusbarError, abandons: boolean): void {
@@ -214,22 +247,12 @@ export class Direct implements Intake, Recipient, Scheduled {
     this.#host.workload.busy -= running
   }
 
-  /** `receive`, when there is more to it. */
-  #receive(message: Message): void {
-    if (this.isOver || this.#isPaused) return this.refuse(message, this.isOver ? 'cancelled' : 'overflowed')
-    this.#called++
-    this.#host.tell('delivered', this, message, { deliveryCount: 1 })
-    const handler = this.#handler // called without `this`
-    try {
-      this.#settle(message, handler(message))
-    } catch (error) {
-      this.#finish(message, true, error)
-    }
-  }
-
-  #settle(message: Message, result: unknown): void {
-    if (isThenable(result)) this.#await(message, result)
+  /** @returns whether the handler is still running */
+  #settle(message: Message, result: unknown): boolean {
+    const isRunning = isThenable(result)
+    if (isRunning) this.#await(message, result)
     else this.#finish(message, false, undefined)
+    return isRunning
   }
 
   #tellWatchers(): void {
@@ -237,46 +260,53 @@ export class Direct implements Intake, Recipient, Scheduled {
   }
 
   #review(): void {
-    this.#isPlain = !this.isOver && !this.#isPaused && !this.#host.observed && this.watchers === undefined
+    const isPlain = !this.isOver && !this.#isPaused && !this.#host.observed && this.watchers === undefined
+    this.only = isPlain && !this.isSelective ? this : undefined
+    this.mayShare = isPlain && this.#isLiteral
   }
 
   /** A delayed event goes on; it is counted anew. */
-  #undelay(): void {
-    const { workload } = this.#host
+  #undelay(delivery: Delivery): void {
+    this.#delayed?.clear(delivery)
+    delivery.state = 'ended'
+    this.#host.workload.delayed--
     this.#special.matched--
-    workload.delayed--
-    workload.timed--
     this.#special.delayed--
   }
 
   #await(message: Message, result: unknown): void {
-    const { workload } = this.#host
-    const finished = (failed: boolean, error?: unknown): void => {
-      if (this.#isAbandoned) {
-        this.#special.overdue--
-        return
-      }
-      workload.busy--
-      workload.progress++
-      this.#finish(message, failed, error)
-      this.#host.moved(this)
-    }
-    whenSettled(
-      result,
-      () => finished(false),
-      (error) => finished(true, error),
-    )
-    workload.busy++
+    // Only an observer wants to know what it was that went well.
+    const succeeded = this.#host.observed ? () => this.#over(message, false) : this.#succeeded
+    whenSettled(result, succeeded, (error) => this.#over(message, true, error))
+    this.#host.workload.busy++
   }
 
-  #finish(message: Message, failed: boolean, error: unknown): void {
+  /** Made once: most async calls come to this. */
+  readonly #succeeded = (): void => this.#over(undefined, false)
+
+  /** An async call is over. */
+  #over(message: Message | undefined, failed: boolean, error?: unknown): void {
+    if (this.#isAbandoned) {
+      this.#special.overdue--
+      return
+    }
+    const { workload } = this.#host
+    workload.busy--
+    workload.progress++
+    this.#finish(message, failed, error)
+    this.#host.moved(this)
+  }
+
+  /** @param message may be left out when all went well and nobody observes */
+  #finish(message: Message | undefined, failed: boolean, error: unknown): void {
     const end: End = !failed ? 'acked' : this.isOver ? 'cancelled' : 'dropped'
     this.#returned++
     if (failed) {
       this.#special.acked--
       this.#special[end]++
     }
-    if (failed || this.#host.observed) this.#host.ended(this, message, { deliveryCount: 1, end, error })
+    if (message !== undefined && (failed || this.#host.observed))
+      this.#host.ended(this, message, { deliveryCount: 1, end, error })
     if (this.watchers !== undefined) this.#tellWatchers()
   }
 }

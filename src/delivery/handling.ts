@@ -9,15 +9,27 @@
 import { isThenable, whenSettled } from '../promises.ts'
 import { Consumer, type ConsumerOptions } from './consumer.ts'
 import type { Delivery } from './delivery.ts'
-import type { Entry } from './entry.ts'
 import type { Handler } from './message.ts'
 import type { MessageQueue } from './queue.ts'
 import type { QueueHost } from './rules.ts'
 
+/**
+ * Where one call of the handler at a time stands until it is over. There are
+ * as many as calls at once, so that a promise that settles finds its call
+ * without anything having been made for it.
+ */
+interface Place {
+  /** Undefined when it is free, or when the call was given up on. */
+  delivery: Delivery | undefined
+  readonly fulfilled: (outcome: unknown) => void
+  readonly rejected: (error: unknown) => void
+}
+
 export class Handling extends Consumer {
   readonly #handler: Handler
-  /** What the handler is being called with; undefined when that was given up on. */
-  #current: Delivery | undefined
+  /** All but those whose call was given up on; at most `concurrency`. */
+  readonly #places: Place[] = []
+  readonly #free: Place[] = []
 
   constructor(queue: MessageQueue, host: QueueHost<MessageQueue>, options: ConsumerOptions, handler: Handler) {
     super(queue, host, options)
@@ -25,63 +37,77 @@ export class Handling extends Consumer {
   }
 
   get isFree(): boolean {
-    return this.inHand.size < this.concurrency && !this.isPaused
+    return (this.#free.length > 0 || this.#places.length < this.concurrency) && !this.isPaused
   }
 
-  override get running(): Delivery[] {
-    return this.#current === undefined ? super.running : [...this.inHand, this.#current]
+  get running(): Delivery[] {
+    return this.#places.flatMap(({ delivery }) => delivery ?? [])
   }
 
-  deliver(entry: Entry): void {
-    const delivery = this.hand(entry)
+  deliver(delivery: Delivery): void {
+    const place = this.#free.pop() ?? this.#makePlace()
+    place.delivery = delivery
+    const message = this.hand(delivery)
     const handler = this.#handler // called without `this`
-    this.#current = delivery
     let result: unknown
     let failed = false
     try {
-      result = handler(delivery)
-      if (result !== undefined && isThenable(result)) return this.#await(delivery, entry, result)
+      result = handler(message)
+      if (result !== undefined && isThenable(result)) return this.#await(place, delivery, result)
     } catch (error) {
       failed = true
       result = error
     }
-    const isAwaited = this.#current !== undefined
-    this.#current = undefined
-    this.#returned(delivery, result, failed, isAwaited)
+    this.#returned(place, result, failed)
   }
 
   /** Its place is kept until the handler returns. */
   settled(): void {}
 
   giveUpOn(delivery: Delivery): void {
-    if (delivery === this.#current) this.#current = undefined
-    else if (!this.inHand.delete(delivery)) return
+    const index = this.#places.findIndex((place) => place.delivery === delivery)
+    const [place] = index < 0 ? [] : this.#places.splice(index, 1)
+    if (place === undefined) return
+    place.delivery = undefined
     this.counts.overdue++
-    this.done()
-  }
-
-  #await(delivery: Delivery, entry: Entry, result: PromiseLike<unknown>): void {
-    whenSettled(
-      result,
-      (outcome) => this.#returned(delivery, outcome, false, this.inHand.delete(delivery)),
-      (error) => this.#returned(delivery, error, true, this.inHand.delete(delivery)),
-    )
-    if (this.#current !== undefined) this.inHand.add(delivery)
-    this.#current = undefined
-    if (entry.delivery === delivery) this.queue.beginAckWait(entry)
-  }
-
-  /** @param isAwaited whether it was not given up on */
-  #returned(delivery: Delivery, result: unknown, failed: boolean, isAwaited: boolean): void {
-    if (isAwaited) this.putDown()
-    else this.counts.overdue--
-    if (!isAwaited || !settleBy(delivery, result, failed)) this.host.moved(this.queue)
+    this.putDown()
     this.host.ready(this.queue)
+    this.host.moved(this.queue)
   }
-}
 
-/** @returns whether the message was not settled before */
-function settleBy(delivery: Delivery, result: unknown, failed: boolean): boolean {
-  if (failed) return delivery.settle({ outcome: 'nack', error: result })
-  return result === 'nack' || result === 'drop' ? delivery.settle({ outcome: result }) : delivery.settle()
+  #makePlace(): Place {
+    const settled = (result: unknown, failed: boolean): void => {
+      this.#returned(place, result, failed)
+      this.host.resume(this.queue)
+    }
+    const place: Place = {
+      delivery: undefined,
+      fulfilled: (outcome) => settled(outcome, false),
+      rejected: (error) => settled(error, true),
+    }
+    this.#places.push(place)
+    return place
+  }
+
+  #await(place: Place, delivery: Delivery, result: PromiseLike<unknown>): void {
+    whenSettled(result, place.fulfilled, place.rejected)
+    if (delivery.state === 'inFlight') this.queue.times.beginAckWait(delivery)
+  }
+
+  #returned(place: Place, result: unknown, failed: boolean): void {
+    const { queue } = this
+    const { delivery } = place
+    if (delivery === undefined) {
+      queue.counts.overdue--
+      return this.host.moved(queue)
+    }
+    place.delivery = undefined
+    this.#free.push(place)
+    this.putDown()
+    // The handler may have settled it itself.
+    if (delivery.state !== 'inFlight') this.host.moved(queue)
+    else if (failed) queue.reject(delivery, { outcome: 'nack', error: result })
+    else if (result === 'nack' || result === 'drop') queue.reject(delivery, { outcome: result })
+    else queue.ack(delivery)
+  }
 }

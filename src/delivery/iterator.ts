@@ -9,17 +9,19 @@ import type { BusbarError } from '../errors.ts'
 import { handled } from '../promises.ts'
 import { Consumer, type ConsumerOptions } from './consumer.ts'
 import type { Delivery } from './delivery.ts'
-import type { Entry } from './entry.ts'
 import type { MessageQueue } from './queue.ts'
 import { Ring } from './ring.ts'
 import type { QueueHost } from './rules.ts'
+import type { View } from './view.ts'
 
-type Result = IteratorResult<Delivery, undefined>
+type Result = IteratorResult<View, undefined>
 
-export class Iteration extends Consumer implements AsyncIterableIterator<Delivery, undefined> {
+export class Iteration extends Consumer implements AsyncIterableIterator<View, undefined> {
   /** Ends the subscription; what is in hand has been put down by then. */
   readonly #leave: () => void
   readonly #waiting = new Ring<(result: Result) => void>()
+  /** Taken and not settled, the oldest first; few, so an array is faster than a set. */
+  readonly #inHand: Delivery[] = []
   #isOver = false
 
   constructor(queue: MessageQueue, host: QueueHost<MessageQueue>, options: ConsumerOptions, leave: () => void) {
@@ -29,6 +31,10 @@ export class Iteration extends Consumer implements AsyncIterableIterator<Deliver
 
   get iterator(): this {
     return this
+  }
+
+  get running(): Delivery[] {
+    return [...this.#inHand]
   }
 
   get isFree(): boolean {
@@ -44,8 +50,8 @@ export class Iteration extends Consumer implements AsyncIterableIterator<Deliver
     if (this.#isOver) return Promise.resolve(done())
     const { host, queue } = this
     const canTake = this.#waiting.length === 0 && !this.isPaused && !host.mustYield()
-    const entry = canTake ? queue.take() : undefined
-    if (entry !== undefined) return Promise.resolve(this.#hold(entry))
+    const delivery = canTake ? queue.take() : undefined
+    if (delivery !== undefined) return Promise.resolve(this.#hold(delivery))
     const result = new Promise<Result>((resolve) => this.#waiting.push(resolve))
     host.ready(queue)
     return result
@@ -55,7 +61,7 @@ export class Iteration extends Consumer implements AsyncIterableIterator<Deliver
   async return(value?: undefined): Promise<Result> {
     this.#leave()
     // What was in hand when the subscription ended another way.
-    for (const delivery of this.running) delivery.nack()
+    for (const delivery of this.running) delivery.holder?.settle({ outcome: 'nack' })
     return { done: true, value }
   }
 
@@ -69,21 +75,26 @@ export class Iteration extends Consumer implements AsyncIterableIterator<Deliver
     await this.return()
   }
 
-  deliver(entry: Entry): void {
+  deliver(delivery: Delivery): void {
     this.#makeRoomInHand()
     const resolve = this.#waiting.shift()
-    if (resolve !== undefined) return resolve(this.#hold(entry))
+    if (resolve !== undefined) return resolve(this.#hold(delivery))
     // The ack before has ended the subscription: somebody watched it.
-    this.queue.giveBack(entry)
+    this.queue.giveBack(delivery)
     this.putDown()
   }
 
   settled(delivery: Delivery): void {
-    if (this.inHand.delete(delivery)) this.done()
+    const index = this.#inHand.indexOf(delivery)
+    if (index < 0) return
+    if (index === 0) this.#inHand.shift()
+    else this.#inHand.splice(index, 1)
+    this.putDown()
   }
 
   giveUpOn(delivery: Delivery): void {
     this.settled(delivery)
+    this.host.moved(this.queue)
   }
 
   /** Nobody waits any longer. */
@@ -95,17 +106,13 @@ export class Iteration extends Consumer implements AsyncIterableIterator<Deliver
 
   /** Asking for more than may be in hand acks the oldest. */
   #makeRoomInHand(): void {
-    for (const delivery of this.inHand) {
-      if (this.inHand.size < this.concurrency) return
-      delivery.ack()
-    }
+    while (this.#inHand.length >= this.concurrency && this.#inHand[0]?.holder?.settle());
   }
 
-  #hold(entry: Entry): Result {
-    const delivery = this.hand(entry)
-    this.inHand.add(delivery)
-    this.queue.beginAckWait(entry)
-    return { done: false, value: delivery }
+  #hold(delivery: Delivery): Result {
+    this.#inHand.push(delivery)
+    this.queue.times.beginAckWait(delivery)
+    return { done: false, value: this.hand(delivery) }
   }
 }
 

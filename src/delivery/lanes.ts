@@ -5,44 +5,51 @@
  *
  * Layer 7.
  */
-import { comesAfter, type Entry, isQueued } from './entry.ts'
+import { comesAfter, type Delivery, isQueued, type Queued } from './delivery.ts'
 import { Ring } from './ring.ts'
 
 interface Lane {
   /** The message whose turn it is: in flight, about to be, or waiting for redelivery in an ordered queue. */
-  holder: Entry
-  readonly parked: Ring<Entry>
+  holder: Delivery
+  readonly parked: Ring<Delivery>
 }
 
 export class Lanes {
   readonly #lanes = new Map<string, Lane>()
 
-  /** @returns whether it is the entry's turn; if not, it is parked until `release` hands it out */
-  claim(entry: Entry): boolean {
-    const key = entry.event.key
+  /** @returns whether it is the delivery's turn; if not, it is parked until `release` hands it out */
+  claim(delivery: Delivery): boolean {
+    const key = delivery.key
     if (key === undefined) return true
     const lane = this.#lanes.get(key)
-    if (lane === undefined) this.#lanes.set(key, { holder: entry, parked: new Ring() })
+    if (lane === undefined) this.#lanes.set(key, { holder: delivery, parked: new Ring() })
     // A holder that has not started lets an older message, back from its delay, go first.
-    else if (isQueued(lane.holder)) lane.holder = entry
-    else if (lane.holder !== entry) lane.parked.insert(entry, comesAfter)
-    return lane === undefined || lane.holder === entry
+    else if (isQueued(lane.holder)) lane.holder = delivery
+    else if (lane.holder !== delivery) lane.parked.insert(delivery, comesAfter)
+    return lane === undefined || lane.holder === delivery
   }
 
-  /** The entry no longer holds its lane. @returns the one whose turn it is now, if any */
-  release(entry: Entry): Entry | undefined {
-    const key = entry.event.key
+  /** The delivery no longer holds its lane. @returns the one whose turn it is now, if any */
+  release(delivery: Delivery): Delivery | undefined {
+    const key = delivery.key
     const lane = key === undefined ? undefined : this.#lanes.get(key)
-    if (key === undefined || lane?.holder !== entry) return undefined
+    if (key === undefined || lane?.holder !== delivery) return undefined
     const next = firstLive(lane.parked)
     if (next === undefined) this.#lanes.delete(key)
-    else lane.holder = lane.parked.shift() as Entry // the first of the parked
+    else lane.holder = lane.parked.shift() as Delivery // the first of the parked
     return next
   }
 
-  /** The oldest of the parked entries. */
-  oldest(): Entry | undefined {
-    let oldest: Entry | undefined
+  /** The lane of `holder`, if it has one, is kept for `next`, which goes on in its stead. */
+  pass(holder: Delivery, next: Delivery): void {
+    const key = holder.key
+    const lane = key === undefined ? undefined : this.#lanes.get(key)
+    if (lane?.holder === holder) lane.holder = next
+  }
+
+  /** The oldest of the parked deliveries. */
+  oldest(): Delivery | undefined {
+    let oldest: Delivery | undefined
     for (const { parked } of this.#lanes.values()) {
       const first = firstLive(parked)
       if (first !== undefined && (oldest === undefined || first.order < oldest.order)) oldest = first
@@ -50,19 +57,27 @@ export class Lanes {
     return oldest
   }
 
-  /** Forgets entries that ended while they were parked. */
+  /** Forgets deliveries that ended while they were parked. */
   sweep(): void {
     for (const { parked } of this.#lanes.values()) parked.keep(isQueued)
   }
 
-  /** All parked entries, in no particular order. */
-  parked(): Entry[] {
+  /** All parked deliveries, in no particular order. */
+  parked(): Delivery[] {
     return [...this.#lanes.values()].flatMap((lane) => lane.parked.toArray())
   }
 }
 
-/** The first entry that is still queued; those before it ended where they stood, and are forgotten. */
-export function firstLive(ring: Ring<Entry>): Entry | undefined {
+/** The first delivery that is still queued; those before it ended where they stood, and are forgotten. */
+export function firstLive<T extends Queued>(ring: Ring<T>): T | undefined {
   while (ring.first !== undefined && !isQueued(ring.first)) ring.shift()
   return ring.first
+}
+
+/** Takes that out. */
+export function takeLive<T extends Queued>(ring: Ring<T>): T | undefined {
+  for (;;) {
+    const item = ring.shift()
+    if (item === undefined || isQueued(item)) return item
+  }
 }

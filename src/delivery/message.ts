@@ -35,7 +35,10 @@ export interface Message<T = unknown, Topic extends string = string> {
    * wildcard gives the levels it matched, joined by the separator, `''` for none.
    */
   readonly params: readonly string[]
-  /** Aborts when the ack wait is over (reason: `ERR_ACK_WAIT`) or the subscription ends (`ERR_CLOSED`). */
+  /**
+   * Aborts when the ack wait is over (reason: `ERR_ACK_WAIT`) or the subscription ends (`ERR_CLOSED`). To be
+   * read while the handler runs: after that there may be nothing left to abort.
+   */
   readonly signal: AbortSignal
   /** Done. */
   ack(): boolean

@@ -11,25 +11,35 @@
  * Layer 9.
  */
 import { BusbarError } from '../errors.ts'
-import type { Envelope } from '../event/envelope.ts'
+import type { Envelope, Extras } from '../event/envelope.ts'
 import { type Counts, type End, zeroCounts } from '../stats.ts'
-import { Deadlines } from '../time/deadlines.ts'
 import type { Scheduled } from '../time/schedule.ts'
 import { Backlog } from './backlog.ts'
-import { Entry, isQueued } from './entry.ts'
+import { Delivery, isQueued, type Settlement } from './delivery.ts'
 import { redeliveryDelayMs } from './redelivery.ts'
 import { Rotation } from './rotation.ts'
-import type { GivenUp, QueueHost, QueueParts, QueueRules, Settlement } from './rules.ts'
+import type { GivenUp, QueueHost, QueueParts, QueueRules } from './rules.ts'
+import { Timetable } from './timetable.ts'
+
+const none: readonly never[] = Object.freeze([])
 
 /** Dead letter topics that an event may go through. */
 const MAX_HOPS = 8
 
+/** It is also the route of the topics that lead to it alone. */
 export class MessageQueue implements Scheduled {
+  readonly only: undefined
+  readonly queues: readonly MessageQueue[] = [this]
+  readonly directs: readonly never[] = none
+  readonly isSelective: boolean
   readonly filter: string
   readonly group: string | undefined
   readonly rules: QueueRules
+  /** Whether it never loses an event for want of room. */
+  readonly mayWait: boolean
   readonly counts: Counts = zeroCounts()
   readonly consumers: Rotation = new Rotation()
+  readonly times: Timetable
   /** Written by the broker's schedule of queues. */
   position = -1
   readonly order: number
@@ -45,9 +55,6 @@ export class MessageQueue implements Scheduled {
   horizon: number = Infinity
   readonly #host: QueueHost<MessageQueue>
   readonly #backlog = new Backlog()
-  readonly #deadlines = new Deadlines<Entry>()
-  /** In flight, ack wait not begun. */
-  readonly #unstamped: Entry[] = []
   /** Called when a message came to its end or a handler returned; see `drain()`. */
   watchers: Set<() => void> | undefined
 
@@ -55,8 +62,11 @@ export class MessageQueue implements Scheduled {
     this.filter = filter
     this.group = group
     this.rules = rules
+    this.isSelective = rules.where !== undefined
+    this.mayWait = rules.overflow === 'wait' || rules.overflow === 'reject'
     this.order = order
     this.#host = host
+    this.times = new Timetable(this, host, rules.ackWaitMs)
   }
 
   get where(): QueueRules['where'] {
@@ -71,32 +81,132 @@ export class MessageQueue implements Scheduled {
     return this.size < this.rules.capacity
   }
 
-  /** Whether it never loses an event for want of room. */
-  get mayWait(): boolean {
-    return this.rules.overflow === 'wait' || this.rules.overflow === 'reject'
-  }
-
   /** Whether a new event has to wait, or whatever else `overflow` says. */
   get isFull(): boolean {
     return this.hasLine || !this.hasRoom
   }
 
   get nextDeadline(): number {
-    return this.#deadlines.next
+    return this.times.next
   }
 
   /**
-   * An event that matches. In a full queue with `dropOldest` the oldest that is
-   * queued goes for it, else the delayed one whose time comes last, else the
-   * event itself. @param isForced whether it is taken in beyond the capacity
+   * An event that matches. @param isForced whether it is taken in beyond the capacity
    */
   offer(event: Envelope, isForced: boolean): void {
     this.counts.matched++
-    if (isForced || this.mayWait || this.hasRoom) return this.#accept(event)
-    const victim =
-      this.rules.overflow === 'dropOldest'
-        ? (this.#backlog.oldest() ?? this.#deadlines.last(({ state }) => state === 'delayed'))
-        : undefined
+    if (isForced || this.mayWait || this.hasRoom) this.#accept(event)
+    else this.#overflow(event)
+  }
+
+  /** The next message: from now on it is in flight. */
+  take(): Delivery | undefined {
+    for (;;) {
+      const delivery = this.#backlog.shift()
+      if (delivery === undefined) return undefined
+      if (delivery.envelope.extras === undefined || this.#mayStart(delivery)) return this.#start(delivery)
+    }
+  }
+
+  /** What most messages come to: as `#end`, without what the others need. */
+  ack(delivery: Delivery): void {
+    const { counts } = this
+    if (delivery.position >= 0) this.times.clear(delivery)
+    delivery.state = 'ended'
+    counts.inFlight--
+    counts.acked++
+    if (delivery.envelope.extras !== undefined) this.#passOn(delivery)
+    if (this.#host.observed) this.#tellEnd(delivery, 'acked')
+    this.#host.moved(this)
+  }
+
+  /** A message in flight is not acked: offered again, or at its end. */
+  reject(delivery: Delivery, { outcome, delayMs, error }: Settlement): void {
+    const now = this.#host.clock.now()
+    if (this.isOver) return this.#end(delivery, 'cancelled')
+    if (delivery.envelope.isExpired(now)) return this.#giveUp(delivery, 'expired', error)
+    if (outcome === 'drop') return this.#giveUp(delivery, 'dropped', error)
+    if (delivery.deliveryCount >= this.rules.maxDeliveries) return this.#giveUp(delivery, 'exhausted', error)
+    const wait = delayMs ?? redeliveryDelayMs(this.rules.backoff, delivery.deliveryCount, this.#host.random)
+    if (now + wait > this.horizon) return this.#end(delivery, 'cancelled')
+    this.#offerAgain(delivery, now, wait)
+    this.#host.tell('redelivered', this, delivery.envelope, { deliveryCount: delivery.deliveryCount, error })
+  }
+
+  /**
+   * A consumer left a group in the middle of a delivery, which is nobody's
+   * failure: the message keeps its count, but never loses its last delivery.
+   */
+  giveBack(delivery: Delivery): void {
+    if (this.isOver) return this.#end(delivery, 'cancelled')
+    this.#offerAgain(delivery, 0, 0)
+  }
+
+  /** Nothing enters or is delivered any more: everything that is queued or delayed ends as cancelled. */
+  close(): void {
+    this.isOver = true
+    for (const delivery of this.#backlog.clear()) if (isQueued(delivery)) this.#end(delivery, 'cancelled')
+    this.setHorizon(-Infinity)
+  }
+
+  /** What is in flight is cancelled, too. */
+  abandon(reason: BusbarError): void {
+    for (const taker of this.consumers.all()) taker.abandon(reason, (delivery) => this.#end(delivery, 'cancelled'))
+  }
+
+  /** What is delayed beyond `time` ends as cancelled, now and later. */
+  setHorizon(time: number): void {
+    this.horizon = time
+    for (const delivery of this.times.delayedBeyond(time)) {
+      // Whoever was told of one may have ended the others.
+      if (delivery.state === 'delayed') this.#end(delivery, 'cancelled')
+    }
+  }
+
+  /** Does the first thing that is due. */
+  fire(now: number): void {
+    const delivery = this.times.takeDue(now)
+    if (delivery === undefined) return
+    if (delivery.state === 'inFlight') {
+      const facts = { topic: delivery.envelope.topic, filter: this.filter }
+      const error = new BusbarError('ERR_ACK_WAIT', `No settlement within ${this.rules.ackWaitMs} ms`, facts)
+      delivery.holder?.expire(error)
+    } else if (delivery.envelope.isExpired(now)) this.#giveUp(delivery, 'expired', undefined)
+    else {
+      this.#leave(delivery)
+      this.#return(delivery)
+      this.#host.moved(this)
+    }
+  }
+
+  #accept(event: Envelope): void {
+    if (event.extras === undefined) this.#backlog.push(event)
+    else if (!this.#acceptSpecial(event, event.extras)) return
+    this.counts.queued++
+    this.#host.workload.busy++
+    this.#host.ready(this)
+  }
+
+  /** @returns whether it is queued, and not delayed */
+  #acceptSpecial(event: Envelope, { dueAt, expiresAt }: Extras): boolean {
+    const delivery = new Delivery(event, 0)
+    // An event from the history may have been due long ago.
+    const isDue = dueAt === undefined || dueAt <= this.#host.clock.now()
+    if (!isDue) this.#delay(delivery, dueAt)
+    else {
+      this.#backlog.push(delivery)
+      if (expiresAt !== undefined) this.times.set(delivery, expiresAt)
+    }
+    return isDue
+  }
+
+  /**
+   * There is no room: with `dropOldest` the oldest that is queued goes for the
+   * event, else the delayed one whose time comes last, else the event itself.
+   */
+  #overflow(event: Envelope): void {
+    const isOldest = this.rules.overflow === 'dropOldest'
+    const victim = isOldest ? (this.#backlog.oldest() ?? this.times.lastDelayed()) : undefined
     this.counts.skipped++
     if (victim === undefined) {
       this.counts.overflowed++
@@ -107,212 +217,103 @@ export class MessageQueue implements Scheduled {
     this.#end(victim, 'overflowed')
   }
 
-  /** The next message: from now on it is in flight. */
-  take(): Entry | undefined {
-    // Reading the clock costs as much as some deliveries, and without deadlines nothing has expired.
-    const now = this.#deadlines.size === 0 ? 0 : this.#host.clock.now()
-    for (;;) {
-      const entry = this.#backlog.shift()
-      if (entry === undefined) return undefined
-      if (entry.event.isExpired(now)) this.#giveUp(entry, 'expired', undefined)
-      else if (this.#backlog.claim(entry)) return this.#start(entry)
-    }
-  }
-
-  /** What most messages come to: as `#end`, without what the others need. */
-  ack(entry: Entry): void {
-    this.#leave(entry)
-    entry.state = 'ended'
-    this.counts.acked++
-    this.#passOn(entry)
-    if (this.#host.observed) this.#host.ended(this, entry.event, { deliveryCount: entry.deliveryCount, end: 'acked' })
-    this.#host.moved(this)
-  }
-
-  /** A message in flight is not acked: offered again, or at its end. */
-  reject(entry: Entry, { outcome, delayMs, error }: Settlement): void {
-    const now = this.#host.clock.now()
-    if (this.isOver) return this.#end(entry, 'cancelled')
-    if (entry.event.isExpired(now)) return this.#giveUp(entry, 'expired', error)
-    if (outcome === 'drop') return this.#giveUp(entry, 'dropped', error)
-    if (entry.deliveryCount >= this.rules.maxDeliveries) return this.#giveUp(entry, 'exhausted', error)
-    const wait = delayMs ?? redeliveryDelayMs(this.rules.backoff, entry.deliveryCount, this.#host.random)
-    if (now + wait > this.horizon) return this.#end(entry, 'cancelled')
-    this.#offerAgain(entry, now, wait)
-    this.#host.tell('redelivered', this, entry.event, { deliveryCount: entry.deliveryCount, error })
-  }
-
-  /**
-   * A consumer left a group in the middle of a delivery, which is nobody's
-   * failure: the message keeps its count, but never loses its last delivery.
-   */
-  giveBack(entry: Entry): void {
-    if (this.isOver) return this.#end(entry, 'cancelled')
-    entry.deliveryCount = Math.min(entry.deliveryCount, this.rules.maxDeliveries - 1)
-    this.#offerAgain(entry, 0, 0)
-  }
-
-  /** Nothing enters or is delivered any more: everything that is queued or delayed ends as cancelled. */
-  close(): void {
-    this.isOver = true
-    for (const entry of this.#backlog.clear()) if (isQueued(entry)) this.#end(entry, 'cancelled')
-    this.setHorizon(-Infinity)
-  }
-
-  /** What is in flight is cancelled, too. */
-  abandon(reason: BusbarError): void {
-    for (const taker of this.consumers.all()) taker.abandon(reason, (entry) => this.#end(entry, 'cancelled'))
-  }
-
-  /** What is delayed beyond `time` ends as cancelled, now and later. */
-  setHorizon(time: number): void {
-    this.horizon = time
-    for (const entry of [...this.#deadlines.items()]) {
-      if (entry.state === 'delayed' && this.#deadlines.timeOf(entry) > time) this.#end(entry, 'cancelled')
-    }
-  }
-
-  /** An async delivery: its ack wait begins at the end of this turn, if it is still in flight by then. */
-  beginAckWait(entry: Entry): void {
-    if (this.rules.ackWaitMs === Infinity) return
-    if (this.#unstamped.push(entry) === 1) this.#host.clock.nextTurn(this.#stamp)
-  }
-
-  readonly #stamp = (): void => {
-    const end = this.#host.clock.now() + this.rules.ackWaitMs
-    for (const entry of this.#unstamped.splice(0)) {
-      if (entry.state === 'inFlight' && entry.position < 0) this.#setDeadline(entry, end)
-    }
-  }
-
-  /** Moves the end of the ack wait to `ms` from now, never back. */
-  extend(entry: Entry, ms: number): void {
-    const { ackWaitMs } = this.rules
-    if (ackWaitMs === Infinity) return
-    const now = this.#host.clock.now()
-    const end = entry.position < 0 ? now + ackWaitMs : this.#deadlines.timeOf(entry)
-    this.#setDeadline(entry, Math.max(end, now + ms))
-  }
-
-  /** Does the first thing that is due. */
-  fire(now: number): void {
-    const entry = this.#deadlines.takeDue(now)
-    if (entry === undefined) return
-    this.#host.workload.timed--
-    if (entry.state === 'inFlight') {
-      const { topic } = entry.event
-      const facts = { topic, filter: this.filter }
-      entry.delivery?.expire(new BusbarError('ERR_ACK_WAIT', `No settlement within ${this.rules.ackWaitMs} ms`, facts))
-    } else if (entry.event.isExpired(now)) this.#giveUp(entry, 'expired', undefined)
-    else this.#offerAgain(entry, now, 0)
-  }
-
-  #accept(event: Envelope): void {
-    const entry = new Entry(event)
-    const dueAt = event.extras?.dueAt
-    // An event from the history may have been due long ago.
-    if (dueAt !== undefined && dueAt > this.#host.clock.now()) return this.#delay(entry, dueAt)
-    this.#enqueue(entry)
-    this.#backlog.push(entry)
-    if (event.expiresAt !== undefined) this.#setDeadline(entry, event.expiresAt)
-    this.#host.ready(this)
-  }
-
-  #enqueue(entry: Entry): void {
-    entry.state = 'queued'
-    this.counts.queued++
-    this.#host.workload.busy++
-  }
-
-  /** Takes an entry out of the state that it is in. */
-  #leave(entry: Entry): void {
+  /** Takes a message out of the state that it is in. */
+  #leave(delivery: Delivery): void {
     const { counts } = this
     const { workload } = this.#host
     workload.progress++
-    if (entry.position >= 0) {
-      this.#deadlines.delete(entry)
-      workload.timed--
-    }
-    if (entry.state === 'inFlight') {
-      counts.inFlight--
-      entry.delivery = undefined
-    } else if (entry.state === 'queued') {
+    this.times.clear(delivery)
+    if (delivery.state === 'inFlight') counts.inFlight--
+    else if (delivery.state === 'queued') {
       counts.queued--
       workload.busy--
     } else {
       counts.delayed--
       workload.delayed--
-      if (this.#backlog.letGo(entry)) this.#host.ready(this)
+      if (this.#backlog.letGo(delivery)) this.#host.ready(this)
     }
   }
 
-  #start(entry: Entry): Entry {
-    const { counts } = this
-    this.#leave(entry)
-    entry.state = 'inFlight'
-    counts.inFlight++
-    this.#host.workload.busy++ // until the consumer says that it is done
-    counts.delivered++
-    if (entry.deliveryCount++ > 0) counts.redelivered++
-    return entry
+  /** Whether it has neither expired nor to wait for another message of its key. */
+  #mayStart(delivery: Delivery): boolean {
+    if (!delivery.envelope.isExpired(this.times.now)) return this.#backlog.claim(delivery)
+    this.#giveUp(delivery, 'expired', undefined)
+    return false
   }
 
-  #delay(entry: Entry, dueAt: number): void {
-    entry.state = 'delayed'
+  /** It stays what the broker is busy with, until the consumer says that it is done. */
+  #start(delivery: Delivery): Delivery {
+    const { counts } = this
+    if (delivery.position >= 0) this.times.clear(delivery)
+    delivery.state = 'inFlight'
+    counts.queued--
+    counts.inFlight++
+    counts.delivered++
+    if (delivery.deliveryCount++ > 0) counts.redelivered++
+    return delivery
+  }
+
+  #delay(delivery: Delivery, dueAt: number): void {
+    delivery.state = 'delayed'
     this.counts.delayed++
     this.#host.workload.delayed++
-    this.#setDeadline(entry, Math.min(dueAt, entry.event.expiresAt ?? Infinity))
-    if (entry.deliveryCount === 0) return
-    if (this.rules.ordered) this.#backlog.hold(entry)
-    else this.#passOn(entry)
+    this.times.set(delivery, Math.min(dueAt, delivery.envelope.expiresAt ?? Infinity))
   }
 
-  /** An entry that is in flight or delayed waits, or is queued again at once. */
-  #offerAgain(entry: Entry, now: number, wait: number): void {
-    const keepsLane = entry.state === 'delayed' || this.rules.ordered
-    this.#leave(entry)
-    if (wait > 0) this.#delay(entry, now + wait)
-    else {
-      this.#enqueue(entry)
-      this.#backlog.pushBack(entry)
-      // An older message of the key may have come back meanwhile; they line up anew, the oldest first.
-      if (!keepsLane) this.#passOn(entry)
-      if (entry.event.expiresAt !== undefined) this.#setDeadline(entry, entry.event.expiresAt)
-      this.#host.ready(this)
-    }
+  /** A message that was delivered is queued, before those that were not. */
+  #return(delivery: Delivery): void {
+    delivery.state = 'queued'
+    this.counts.queued++
+    this.#host.workload.busy++
+    this.#backlog.pushBack(delivery)
+    const { expiresAt } = delivery.envelope
+    if (expiresAt !== undefined) this.times.set(delivery, expiresAt)
+    this.#host.ready(this)
+  }
+
+  /** What was in flight waits for its next delivery. */
+  #offerAgain(delivery: Delivery, now: number, wait: number): void {
+    const { ordered, maxDeliveries } = this.rules
+    this.#leave(delivery)
+    delivery.state = 'ended'
+    const next = new Delivery(delivery.envelope, Math.min(delivery.deliveryCount, maxDeliveries - 1))
+    if (ordered) this.#backlog.pass(delivery, next)
+    if (wait > 0) this.#delay(next, now + wait)
+    else this.#return(next)
+    if (ordered && wait > 0) this.#backlog.hold(next)
+    // Another message of the key may go on, or an older one may have come back meanwhile and go first.
+    if (!ordered) this.#passOn(delivery)
     this.#host.moved(this)
   }
 
   /** The next message of the same key, if there is one, can go on. */
-  #passOn(entry: Entry): void {
-    if (entry.event.key !== undefined && this.#backlog.release(entry)) this.#host.ready(this)
+  #passOn(delivery: Delivery): void {
+    if (delivery.key !== undefined && this.#backlog.release(delivery)) this.#host.ready(this)
   }
 
-  #giveUp(entry: Entry, reason: GivenUp, error: unknown): void {
-    if (this.rules.deadLetterTopic === undefined) return this.#end(entry, reason, error)
-    if ((entry.event.extras?.hops ?? 0) >= MAX_HOPS) return this.#end(entry, 'exhausted', error)
+  #giveUp(delivery: Delivery, reason: GivenUp, error: unknown): void {
+    if (this.rules.deadLetterTopic === undefined) return this.#end(delivery, reason, error)
+    if ((delivery.envelope.extras?.hops ?? 0) >= MAX_HOPS) return this.#end(delivery, 'exhausted', error)
     const { workload } = this.#host
     workload.busy++ // until the dead letter has been published, so that nobody takes the broker for idle in between
-    this.#end(entry, 'deadLettered', error)
-    this.#host.deadLetter(this, entry, reason, error)
+    this.#end(delivery, 'deadLettered', error)
+    this.#host.deadLetter(this, delivery, reason, error)
     workload.busy--
     this.#host.moved(this)
   }
 
-  #end(entry: Entry, end: End, error?: unknown): void {
-    const wasQueued = entry.state === 'queued'
-    this.#leave(entry)
-    entry.state = 'ended'
+  #end(delivery: Delivery, end: End, error?: unknown): void {
+    const wasQueued = delivery.state === 'queued'
+    this.#leave(delivery)
+    delivery.state = 'ended'
     this.counts[end]++
-    this.#passOn(entry)
+    this.#passOn(delivery)
     if (wasQueued) this.#backlog.bury(this.counts.queued)
-    this.#host.ended(this, entry.event, { deliveryCount: entry.deliveryCount, end, error })
+    this.#tellEnd(delivery, end, error)
     this.#host.moved(this)
   }
 
-  #setDeadline(entry: Entry, time: number): void {
-    if (entry.position < 0) this.#host.workload.timed++
-    this.#deadlines.set(entry, time)
-    this.#host.schedule.set(this, time)
+  #tellEnd({ envelope, deliveryCount }: Delivery, end: End, error?: unknown): void {
+    this.#host.ended(this, envelope, { deliveryCount, end, error })
   }
 }

@@ -14,6 +14,8 @@ export class Ring<T> {
   #slots: (T | undefined)[] = []
   #head = 0
   #length = 0
+  /** Below this length there are too many slots. */
+  #shrinkAt = 0
 
   get length(): number {
     return this.#length
@@ -31,11 +33,12 @@ export class Ring<T> {
 
   shift(): T | undefined {
     if (this.#length === 0) return undefined
-    const item = this.#slots[this.#head]
-    this.#slots[this.#head] = undefined
-    this.#head = (this.#head + 1) & (this.#slots.length - 1)
-    // A burst must not pin its memory for ever; the gap to the growing size keeps a steady queue from copying.
-    if (--this.#length < this.#slots.length >> 3 && this.#slots.length > 1024) this.#resize(this.#slots.length >> 1)
+    const slots = this.#slots
+    const head = this.#head
+    const item = slots[head]
+    slots[head] = undefined
+    this.#head = (head + 1) & (slots.length - 1)
+    if (--this.#length < this.#shrinkAt) this.#resize(slots.length >> 1)
     return item
   }
 
@@ -61,7 +64,7 @@ export class Ring<T> {
 
   clear(): void {
     this.#slots = []
-    this.#head = this.#length = 0
+    this.#head = this.#length = this.#shrinkAt = 0
   }
 
   toArray(): T[] {
@@ -75,5 +78,7 @@ export class Ring<T> {
     items.length = capacity
     this.#slots = items
     this.#head = 0
+    // A burst must not pin its memory for ever; the gap to the growing size keeps a steady queue from copying.
+    this.#shrinkAt = capacity > 1024 ? capacity >> 3 : 0
   }
 }

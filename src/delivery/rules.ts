@@ -8,11 +8,9 @@ import type { BusbarError } from '../errors.ts'
 import type { CloudEvent } from '../event/cloudevent.ts'
 import type { Envelope } from '../event/envelope.ts'
 import type { End } from '../stats.ts'
-import type { Clock } from '../time/clock.ts'
-import type { Schedule } from '../time/schedule.ts'
-import type { Entry } from './entry.ts'
+import type { Delivery } from './delivery.ts'
 import type { Backoff } from './redelivery.ts'
-import type { Workload } from './workload.ts'
+import type { TimeHost } from './timetable.ts'
 
 /** How messages of a queue are treated; see `SubscribeOptions`. */
 export interface QueueRules {
@@ -32,45 +30,37 @@ export interface Facts {
   readonly error?: unknown
 }
 
-/** What becomes of a message that is not acked. */
-export interface Settlement {
-  readonly outcome: 'nack' | 'drop'
-  readonly delayMs?: number | undefined
-  readonly error?: unknown
-}
-
 /** Why a message is given up. */
 export type GivenUp = 'dropped' | 'exhausted' | 'expired'
 
 /** What a queue asks of the broker. */
-export interface QueueHost<Queue> {
-  readonly workload: Workload
-  readonly clock: Clock
+export interface QueueHost<Queue> extends TimeHost {
   random(): number
   /** Something can be delivered. */
   ready(queue: Queue): void
+  /** As `ready`, told by a promise: nobody waits on the stack, so what is ready is delivered at once. */
+  resume(queue: Queue): void
   /** Nothing is matched for it any more. */
   retire(queue: Queue): void
   /** Whether the event loop has to turn before anything more is delivered. */
   mustYield(): boolean
-  /** A message entered or left, or a handler returned; somebody may be waiting for that. */
+  /** A message left, or a handler returned; somebody may be waiting for that. */
   moved(queue: Queue): void
-  /** Told when a queue's earliest deadline may have become earlier. */
-  readonly schedule: Schedule
   /** Whether somebody wants to hear of everything, also of acks. */
   readonly observed: boolean
   tell(what: 'delivered' | 'redelivered', queue: Queue, event: Envelope, facts: Facts): void
   ended(queue: Queue, event: Envelope, facts: Facts & { readonly end: End }): void
-  deadLetter(queue: Queue, entry: Entry, reason: GivenUp, error: unknown): void
+  deadLetter(queue: Queue, delivery: Delivery, reason: GivenUp, error: unknown): void
 }
 
 /** Who takes messages from a queue. */
 export interface Taker {
   /** Whether it can take another message now. */
   readonly isFree: boolean
-  deliver(entry: Entry): void
+  /** Hands a message over; who asks for it goes on with the next. */
+  deliver(delivery: Delivery): void
   /** Gives up on what it has in hand; what is not settled goes to `dispose`. */
-  abandon(reason: BusbarError, dispose: (entry: Entry) => void): void
+  abandon(reason: BusbarError, dispose: (delivery: Delivery) => void): void
 }
 
 /** What a queue is made of. */

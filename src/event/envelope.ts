@@ -96,6 +96,10 @@ export class Envelope implements Message {
     this.#event = undefined
   }
 
+  get order(): number {
+    return this.serial
+  }
+
   get key(): string | undefined {
     return this.extras?.key
   }

@@ -2,7 +2,7 @@
  * Request bodies, in memory and therefore within limits: of one body, of all
  * that are under way together, and of the time that one may take.
  *
- * Layer 27.
+ * Layer 28.
  */
 import type { Clock } from '../time/clock.ts'
 import type { Exchange } from './exchange.ts'

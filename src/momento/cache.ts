@@ -5,9 +5,9 @@
  * back-pressure are the broker's; here messages become numbered values, and
  * what is missing between two numbers becomes a discontinuity.
  *
- * Layer 26. Source of the rules: Momento's `cachepubsub.proto`.
+ * Layer 27. Source of the rules: Momento's `cachepubsub.proto`.
  */
-import { Broker, type CloseOptions } from '../broker.ts'
+import { type AnyBroker, Broker, type CloseOptions } from '../broker.ts'
 import {
   COUNT,
   checkEach,
@@ -22,20 +22,11 @@ import {
 } from '../checks.ts'
 import { BusbarError, quote } from '../errors.ts'
 import type { ErrorContext } from '../observer.ts'
-import { checkClose, type PublishOptions, type SubscribeOptions } from '../options.ts'
+import { checkClose } from '../options.ts'
 import type { Subscription } from '../subscription.ts'
 import { type Clock, SystemClock } from '../time/clock.ts'
 import type { AnyTopics } from '../topic/typed.ts'
 import { type EndReason, Feed, Original, startAt, type TopicPosition, type TopicSink, type TopicValue } from './feed.ts'
-
-/** A broker of any map of topics and any dialect. */
-export interface AnyBroker {
-  readonly clock: Clock
-  publish(topic: never, data: never, options?: PublishOptions): Promise<void>
-  subscribe(filter: never, handler?: never, options?: SubscribeOptions): Subscription<unknown>
-  lastSequence(topic: string): number | undefined
-  close(options?: CloseOptions): Promise<unknown>
-}
 
 /** How all brokers are spoken to here: any topic, no wildcards. */
 type TopicBroker = Broker<AnyTopics, 'exact'>

@@ -2,7 +2,7 @@
  * One gRPC call as a server sees it: messages out, then a status, once. That
  * gRPC and gRPC-web write both differently ends here.
  *
- * Layer 28.
+ * Layer 29.
  */
 import type { Clock } from '../time/clock.ts'
 import type { Exchange, Headers } from './exchange.ts'

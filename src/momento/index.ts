@@ -2,8 +2,10 @@
  * The door `busbar/momento`: a client of Momento Topics in process, the port
  * that it shares with the vendor's own client, and a server for that client.
  */
+
+export type { AnyBroker } from '../broker.ts'
 export type { ApiKey, TopicPermission, TopicRole } from './access.ts'
-export type { AnyBroker, CacheStoreOptions, Caches } from './cache.ts'
+export type { CacheStoreOptions, Caches } from './cache.ts'
 export { Cache, CacheStore } from './cache.ts'
 export type { TransportDetails } from './errors.ts'
 export {

@@ -1,7 +1,7 @@
 /**
  * Waiting, without leaving a timer behind.
  *
- * Layer 25.
+ * Layer 26.
  */
 import type { Clock } from '../time/clock.ts'
 

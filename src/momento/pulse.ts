@@ -2,7 +2,7 @@
  * A beat for many: one timer on the clock while there is anybody to beat for,
  * and none otherwise.
  *
- * Layer 25.
+ * Layer 26.
  */
 import type { Clock } from '../time/clock.ts'
 

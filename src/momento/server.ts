@@ -3,7 +3,7 @@
  * A Momento service in this process: the vendor's own clients connect to it,
  * over gRPC, gRPC-web and HTTP, all on one port.
  *
- * Layer 31.
+ * Layer 32.
  */
 import {
   ANYTHING,
@@ -35,7 +35,7 @@ import { TopicAccess } from './topic-access.ts'
 export interface MomentoServerOptions {
   /** 0: any that is free. Default 0. */
   readonly port?: number
-  /** The address to listen on. Default `'127.0.0.1'`, which nobody else can reach. */
+  /** The address to listen on; nobody else can reach the default. Default `'127.0.0.1'`. */
   readonly host?: string
   /** The caches that there are, see `CacheStoreOptions`; or a store, to share with a `TopicClient`. Default: none. */
   readonly caches?: Caches | CacheStore
@@ -55,7 +55,7 @@ export interface MomentoServerOptions {
   readonly pollMs?: number
   /** Bytes that a value may have; the service's limit is 4 096. Default: what a request may have. */
   readonly maxValueBytes?: number
-  /** Bytes that a request may have. Default 10 486 000, which is what the vendor's client sends at most. */
+  /** Bytes that a request may have; the vendor's client sends that much at most. Default 10 486 000. */
   readonly maxRequestBytes?: number
   /** Subscriptions of all clients together; the service's limit is 100. Default 10 000. */
   readonly maxSubscriptions?: number

@@ -2,7 +2,7 @@
  * What `publish()` resolves to. The door exports this file as the namespace
  * `TopicPublish`.
  *
- * Layer 29.
+ * Layer 30.
  */
 import { ErrorResponse } from './responses.ts'
 

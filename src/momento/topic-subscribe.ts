@@ -3,7 +3,7 @@
  * What `subscribe()` takes and resolves to. The door exports this file as the
  * namespace `TopicSubscribe`.
  *
- * Layer 29.
+ * Layer 30.
  */
 import { ErrorResponse } from './responses.ts'
 import type { TopicItem } from './topic-item.ts'

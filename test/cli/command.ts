@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { Screen } from './screen.ts'
 
-const program = join(import.meta.dirname, '../../src/cli.js')
+const compiled = join(import.meta.dirname, '../../src/cli.js')
 
 /** Variables that would mean something to the command. */
 const OURS = ['APP_ID', 'APP_PORT', 'DAPR_HTTP_PORT', 'DAPR_API_TOKEN', 'APP_API_TOKEN', 'NAMESPACE']
@@ -29,8 +29,11 @@ export class Command {
   /** The exit code, or the signal that ended it. */
   readonly ended: Promise<number | NodeJS.Signals>
 
-  /** @param environment on top of this process's own, without what the command would read */
-  constructor(args: readonly string[], environment: NodeJS.ProcessEnv = {}) {
+  /**
+   * @param environment on top of this process's own, without what the command would read
+   * @param program the file that is the command; default: as compiled, not bundled
+   */
+  constructor(args: readonly string[], environment: NodeJS.ProcessEnv = {}, program: string = compiled) {
     const own = Object.entries(process.env).filter(([name]) => !OURS.includes(name))
     const env = { ...Object.fromEntries(own), ...environment }
     const child = spawn(process.execPath, [program, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })

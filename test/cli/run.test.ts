@@ -6,8 +6,10 @@ import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { ManualClock } from 'busbar/testing'
 import { helpText } from '../../src/cli/known-flags.ts'
-import { type CommandHost, type RunningSidecar, runCommand, type SidecarOptions } from '../../src/cli/run.ts'
+import { type CommandHost, runCommand } from '../../src/cli/run.ts'
+import type { RunningSidecar, SidecarOptions } from '../../src/cli/starters.ts'
 import type { ComponentSpec, SubscriptionSpec } from '../../src/dapr/wire.ts'
+import { Broker } from '../../src/index.ts'
 import { Screen } from './screen.ts'
 
 const HTTP_PORT = 3599
@@ -58,11 +60,17 @@ class Stage implements RunningSidecar {
     }
     const { stdout, stderr, clock } = this
     const host = { args, environment, stdout, stderr, clock, version: '1.2.3', onSignal }
-    return runCommand(host, async (options) => {
-      this.calls.push('start')
-      this.#ask(options)
-      await this.start()
-      return this
+    return runCommand(host, {
+      sidecar: async (options) => {
+        this.calls.push('start')
+        this.#ask(options)
+        await this.start()
+        return this
+      },
+      momento: async ({ port, caches }) => {
+        this.calls.push(`momento ${port} ${Object.keys(caches)}`)
+        return { port: 8080, close: async ({ graceMs }) => void this.calls.push(`close momento ${graceMs}`) }
+      },
     })
   }
 
@@ -72,6 +80,10 @@ class Stage implements RunningSidecar {
 
   signal(name: NodeJS.Signals): void {
     this.#listener?.(name)
+  }
+
+  broker(name: string): Broker | undefined {
+    return name === inMemory.name ? new Broker() : undefined
   }
 
   async ready(): Promise<void> {
@@ -185,8 +197,8 @@ describe('runCommand', () => {
     assert.deepEqual(stage.log.slice(0, 6), [
       'warn Without effect, for what they set is not served: --metrics-port, --enable-metrics',
       'info Busbar 1.2.3 is the sidecar of "shop" at http://127.0.0.1:3599',
-      'info Pub/sub "orderpubsub" is pubsub.redis, emulated in memory',
-      'info Pub/sub "my pubsub" is in memory',
+      'info Pub/sub "orderpubsub" is pubsub.redis',
+      'info Pub/sub "my pubsub" is pubsub.in-memory',
       'info The app is at http://127.0.0.1:3000',
       `info Publish with: curl http://127.0.0.1:3599/v1.0/publish/orderpubsub/orders -H 'content-type: application/json' -d '{"orderId":1}'`,
     ])
@@ -294,6 +306,19 @@ describe('runCommand', () => {
       assert.equal(stage.isListening, false)
     })
   }
+})
+
+describe('runCommand, with --momento-port', () => {
+  it('serves the components as caches, and closes that before the sidecar', async () => {
+    const stage = new Stage()
+    const running = stage.run(['--momento-port', '0'])
+    await stage.stdout.shows(/Momento.*\n/)
+    assert.ok(stage.log.includes(`info Momento Topics at 127.0.0.1:8080, with the caches "${inMemory.name}"`))
+    assert.deepEqual((await stage.asked).history, { size: 1000 })
+    stage.signal('SIGTERM')
+    assert.equal(await running, 0)
+    assert.deepEqual(stage.calls, ['start', `momento 0 ${inMemory.name}`, 'close momento 5000', 'close 5000'])
+  })
 })
 
 describe('runCommand, at a signal', () => {

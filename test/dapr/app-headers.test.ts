@@ -31,6 +31,7 @@ describe('headersOf', () => {
   for (const name of [
     'Content-Length',
     'content-type',
+    'Content-Encoding',
     'Host',
     'connection',
     'Transfer-Encoding',
@@ -51,6 +52,27 @@ describe('headersOf', () => {
       assert.deepEqual(headers([[name, 'x']]), basic)
     })
   }
+
+  it('leaves behind what would be too much for the app, and no more', () => {
+    const long = 'x'.repeat(9000)
+    assert.deepEqual(
+      headers([
+        ['a', long],
+        ['b', 'x'],
+      ]),
+      { ...basic, b: 'x' },
+    )
+    const wide = 'é'.repeat(2000) // six bytes each as it is sent
+    assert.deepEqual(
+      headers([
+        ['a', wide],
+        ['b', 'x'],
+      ]),
+      { ...basic, b: 'x' },
+    )
+    const many = Array.from({ length: 9 }, (_, i): [string, string] => [`h${i}`, 'x'.repeat(1000)])
+    assert.deepEqual(Object.keys(headers(many)).length, Object.keys(basic).length + 8)
+  })
 
   it('encodes what a header cannot hold', () => {
     assert.equal(headers([['x', 'a\r\nb: c']]).x, 'a%0D%0Ab: c')

@@ -96,9 +96,22 @@ describe('readNamedComponent', () => {
     assert.deepEqual(Object.entries(read), Object.entries(metadata))
   })
 
-  it('refuses what has no pub/sub type', () => {
-    assert.throws(() => readNamedComponent('orders', {}), { code: 'ERR_OPTION_INVALID', option: 'pubsubs.orders.type' })
-  })
+  for (const value of [{ metadata: { allowedTopics: 'a' } }, { type: undefined, metadata: { allowedTopics: 'a' } }]) {
+    it(`takes what has no type for a component in memory: ${Object.keys(value)}`, () => {
+      const { type, metadata } = readNamedComponent('orders', value).component
+      assert.deepEqual([type, metadata], ['pubsub.in-memory', { allowedTopics: 'a' }])
+    })
+  }
+
+  for (const [value, option] of [
+    [{ type: 'redis' }, 'pubsubs.orders.type'],
+    [{ type: '' }, 'pubsubs.orders.type'],
+    [{ spec: {} }, 'pubsubs.orders.spec.type'],
+  ] as const) {
+    it(`refuses ${JSON.stringify(value)}, which has no pub/sub type`, () => {
+      assert.throws(() => readNamedComponent('orders', value), { code: 'ERR_OPTION_INVALID', option })
+    })
+  }
 })
 
 describe('resolveComponent', () => {

@@ -1,13 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import {
-  appIdMismatch,
-  notReady,
-  notRouted,
-  outboundNotReady,
-  plainError,
-  requestMalformed,
-} from '../../src/dapr/errors.ts'
+import { appIdMismatch, notReady, notRouted, plainError, requestMalformed } from '../../src/dapr/errors.ts'
 
 describe('Errors without details', () => {
   for (const [what, response, status, errorCode, message] of [
@@ -21,13 +14,6 @@ describe('Errors without details', () => {
     ['a parameter that cannot be read', requestMalformed('why'), 400, 'ERR_MALFORMED_REQUEST', 'why'],
     ['a start that goes on', notReady(['a', 'b']), 500, 'ERR_HEALTH_NOT_READY', 'dapr is not ready: [a b]'],
     ['another app id', appIdMismatch(), 500, 'ERR_HEALTH_APPID_NOT_MATCH', 'dapr app-id does not match'],
-    [
-      'an outbound that is not ready',
-      outboundNotReady(),
-      500,
-      'ERR_OUTBOUND_HEALTH_NOT_READY',
-      'dapr outbound is not ready',
-    ],
     ['anything else', plainError(418, 'ERR_X', 'a "b"'), 418, 'ERR_X', 'a "b"'],
   ] as const) {
     it(`say ${errorCode} for ${what}`, () => {

@@ -16,7 +16,6 @@ type Headers = Readonly<Record<string, string>>
 
 interface Given {
   readonly metadata?: Readonly<Record<string, string>>
-  readonly isNamespaced?: boolean
   readonly subscribe?: SubscribeOptions
   readonly dialect?: 'prefix' | 'mqtt'
   /** What the component does instead of publishing. */
@@ -30,7 +29,7 @@ class Sidecar {
   readonly #port: PublishPort
   #ids = 0
 
-  constructor({ metadata = {}, isNamespaced = false, subscribe = {}, dialect = 'prefix', publish }: Given = {}) {
+  constructor({ metadata = {}, subscribe = {}, dialect = 'prefix', publish }: Given = {}) {
     const clock = new ManualClock({ now: Date.UTC(2026, 0, 2) })
     // The types of the dialects differ in what they check, and nothing is checked of topics that may be any.
     const broker = new Broker<AnyTopics, 'prefix'>({ dialect: dialect as 'prefix', clock })
@@ -38,14 +37,12 @@ class Sidecar {
     broker.subscribe(all, (message) => void this.messages.push(message), { concurrency: 100, ...subscribe })
     const target = {
       access: accessOf(metadata),
-      isNamespaced,
       publish:
         publish ?? ((topic: string, data: unknown, options: PublishOptions) => broker.publish(topic, data, options)),
     }
     this.broker = broker
     this.#port = {
       appId: 'myapp',
-      namespace: 'ns1',
       clock,
       pubsub: (name) => (name === 'mypub' ? target : undefined),
       newId: () => `id-${++this.#ids}`,
@@ -245,12 +242,6 @@ describe('publishSingle', () => {
     assert.equal(sidecar.broker.stats().expired, 1)
     assertDone(await sidecar.send(`${one}?metadata.ttlInSeconds=abc`, 'hi'))
     assert.equal(sidecar.messages.length, 1)
-  })
-
-  it('puts the namespace before topics of a component that is namespaced', async () => {
-    const sidecar = new Sidecar({ isNamespaced: true, metadata: { allowedTopics: 'a' } })
-    assertDone(await sidecar.send(one, 'hi'))
-    assert.deepEqual([sidecar.messages[0]?.topic, sidecar.delivered[0]?.['topic']], ['ns1a', 'a'])
   })
 
   for (const [what, target, body, more, refusal, resource] of [

@@ -90,8 +90,8 @@ describe('collectResources', () => {
   })
 
   it('leaves out what is for other apps, and says nothing of it', () => {
-    const { components, resiliencies, subscriptions, warnings } = collect(files, 'other')
-    assert.deepEqual([components, resiliencies, warnings], [[], [], []])
+    const { resiliencies, subscriptions, warnings } = collect(files, 'other')
+    assert.deepEqual([resiliencies, warnings], [[], []])
     assert.equal(subscriptions.length, 2) // these have no scopes
   })
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { describe, it } from 'node:test'
+import { describe, it, type TestContext } from 'node:test'
 import { DaprSidecar } from '../../src/dapr/index.ts'
 import { Broker } from '../../src/index.ts'
 import { ManualClock } from '../../src/testing/index.ts'
@@ -136,6 +136,42 @@ describe('DaprSidecar', () => {
   })
 })
 
+describe('Components', () => {
+  const scoped = (scopes: readonly string[]): object => ({
+    apiVersion: 'dapr.io/v1alpha1',
+    kind: 'Component',
+    metadata: { name: 'pubsub' },
+    spec: { type: 'pubsub.in-memory', version: 'v1' },
+    scopes,
+  })
+
+  it('put the namespace before topics on the broker when they are namespaced, and apps do not see it', async (t) => {
+    const pubsubs = {
+      pubsub: { type: 'pubsub.in-memory', metadata: { consumerID: '{namespace}', allowedTopics: 'orders,dead' } },
+    }
+    const dead = { pubsubname: 'pubsub', topic: 'dead', route: '/dead' }
+    const app = new FakeApp({ ...orders, deadLetterTopic: 'dead' }, dead)
+    const { publish, sidecar } = await begin(t, app, { pubsubs, namespace: 'ns1' })
+    const seen: string[] = []
+    sidecar.subscribe('pubsub', 'orders', ({ topic }) => void seen.push(topic))
+    sidecar.broker('pubsub')?.subscribe('ns1orders', ({ topic }) => void seen.push(topic))
+    app.answer = ({ path }) => (path === '/orders' ? { status: 'DROP' } : undefined)
+    assert.equal((await publish('pubsub/orders', 1)).status, 204)
+    await sidecar.settled()
+    assert.deepEqual(app.paths(), ['/orders', '/dead'])
+    assert.match(app.calls[0]?.text ?? '', /"topic":"orders"/)
+    assert.deepEqual(seen.sort(), ['ns1orders', 'orders'])
+  })
+
+  it('are not there for apps out of their scope, nor is anything in their place', async (t) => {
+    const { publish, sidecar } = await begin(t, new FakeApp(), { resources: [scoped(['other'])] })
+    assert.equal((await publish('pubsub/orders', 1)).status, 404)
+    assert.deepEqual(sidecar.components, [])
+    const inScope = await begin(t, new FakeApp(), { resources: [scoped(['other', 'shop'])] })
+    assert.equal((await inScope.publish('pubsub/orders', 1)).status, 204)
+  })
+})
+
 describe('Redelivery', () => {
   it('offers again what the app did not handle, after 1 s, doubling to 30 s, until it does', async (t) => {
     const { publish, sidecar, app, clock } = await begin(t, new FakeApp(orders))
@@ -257,6 +293,20 @@ describe('Dead letters', () => {
   })
 })
 
+describe('A dead letter topic that the app may not publish on', () => {
+  it('is none: what fails is offered again', async (t) => {
+    const pubsubs = { pubsub: { type: 'pubsub.in-memory', metadata: { publishingScopes: 'shop=orders' } } }
+    const app = new FakeApp({ ...orders, deadLetterTopic: 'dead' })
+    const { publish, clock, sidecar, log } = await begin(t, app, { pubsubs })
+    app.answer = () => (app.calls.length === 1 ? { status: 'RETRY' } : undefined)
+    await publish('pubsub/orders', 1)
+    await clock.runAll()
+    assert.deepEqual(app.data(), [1, 1])
+    assert.equal(sidecar.stats().pubsubs.pubsub?.acked, 1)
+    assert.ok(log.some(({ level, deadLetterTopic }) => level === 'warn' && deadLetterTopic === 'dead'))
+  })
+})
+
 describe('Bulk subscribe', () => {
   const bulk = (maxMessagesCount: number, maxAwaitDurationMs: number): Record<string, unknown> => ({
     ...orders,
@@ -321,6 +371,15 @@ describe('Bulk subscribe', () => {
     assert.equal(entry?.event, Buffer.from('hello').toString('base64'))
     assert.equal(entry?.contentType, 'application/octet-stream')
     assert.deepEqual(entry?.metadata, { rawPayload: 'true' })
+  })
+
+  it('reads the statuses of a batch however many there are', async (t) => {
+    const { publish, app, sidecar } = await begin(t, new FakeApp(bulk(1000, 100)))
+    app.answer = ({ body }) => success(body)
+    for (let i = 0; i < 1000; i++) await publish('pubsub/orders', i)
+    await sidecar.settled()
+    assert.equal(app.calls.length, 1)
+    assert.equal(sidecar.stats().pubsubs.pubsub?.acked, 1000)
   })
 
   it('sends what waits when the sidecar closes', async (t) => {
@@ -416,6 +475,33 @@ describe('sidecar.subscribe()', () => {
     assert.deepEqual(seen.sort(), ['one', 'two', 'two'])
   })
 
+  it('keeps a batch as long as it is told to', async (t) => {
+    const { publish, sidecar, clock } = await begin(t)
+    const sizes: number[] = []
+    const maxAwaitDurationMs = 2 ** 40
+    sidecar.subscribeBulk('pubsub', 'x', (messages) => void sizes.push(messages.length), { maxAwaitDurationMs })
+    await publish('pubsub/x', 1)
+    await clock.advance(1_000_000)
+    assert.deepEqual(sizes, [])
+    await sidecar.close()
+    assert.deepEqual(sizes, [1])
+  })
+
+  for (const [what, handler, options] of [
+    ['no handler', undefined, {}],
+    ['an unknown option', () => {}, { deadletter: 'x' }],
+    ['an option of another type', () => {}, { rawPayload: 'true' }],
+    ['a dead letter topic that it would get itself', () => {}, { deadLetterTopic: 'x' }],
+  ] as const) {
+    it(`refuses ${what}`, async (t) => {
+      const { sidecar } = await begin(t)
+      const code = 'ERR_OPTION_INVALID'
+      assert.throws(() => Reflect.apply(sidecar.subscribe, sidecar, ['pubsub', 'x', handler, options]), { code })
+      assert.throws(() => Reflect.apply(sidecar.subscribeBulk, sidecar, ['pubsub', 'x', handler, options]), { code })
+      assert.equal(sidecar.stats().subscriptions.length, 0)
+    })
+  }
+
   it('refuses an unknown component', async (t) => {
     const { sidecar } = await begin(t)
     assert.throws(() => sidecar.subscribe('nope', 'orders', () => {}), { code: 'ERR_OPTION_INVALID' })
@@ -463,6 +549,19 @@ describe('Discovery', () => {
     assert.deepEqual(app.data(), [1, 2])
   })
 
+  it('leaves alone what there is when the app does not say what it wants now', async (t) => {
+    const { app, publish, sidecar, log } = await begin(t, new FakeApp(orders))
+    Reflect.set(app, 'subscriptions', { orders })
+    await sidecar.discover()
+    assert.ok(log.some(({ level }) => level === 'error'))
+    assert.equal((await publish('pubsub/orders', 1)).status, 204)
+    await sidecar.settled()
+    assert.deepEqual(app.data(), [1])
+    app.subscriptions = []
+    await sidecar.discover()
+    assert.deepEqual(sidecar.subscriptions, [])
+  })
+
   it('waits for an app that starts later', async (t) => {
     const probe = createServer().listen(0, '127.0.0.1')
     await once(probe, 'listening')
@@ -505,6 +604,12 @@ describe('Discovery', () => {
 })
 
 describe('Resiliency', () => {
+  const policyOf = (policies: object, inbound: object): object => ({
+    apiVersion: 'dapr.io/v1alpha1',
+    kind: 'Resiliency',
+    metadata: { name: 'r' },
+    spec: { policies, targets: { components: { pubsub: { inbound } } } },
+  })
   const resiliency = (retry: object, more: object = {}): object => ({
     apiVersion: 'dapr.io/v1alpha1',
     kind: 'Resiliency',
@@ -530,6 +635,67 @@ describe('Resiliency', () => {
     await clock.runAll()
     assert.deepEqual(app.paths(), ['/orders', '/orders', '/orders', '/dead'])
     assert.deepEqual(times, [0, 7000, 14_000, 14_000])
+  })
+
+  for (const [what, policies, inbound] of [
+    ['a timeout', { timeouts: { t: '3s' } }, { timeout: 't' }],
+    ['a circuit breaker', { circuitBreakers: { c: {} } }, { circuitBreaker: 'c' }],
+  ] as const) {
+    it(`offers again what fails when the policy is ${what} and says nothing of that`, async (t) => {
+      const { publish, app, clock, sidecar } = await begin(t, new FakeApp(orders), {
+        resources: [policyOf(policies, inbound)],
+      })
+      app.answer = () => (app.calls.length < 3 ? { status: 'RETRY' } : undefined)
+      await publish('pubsub/orders', 1)
+      await clock.runAll()
+      assert.deepEqual(app.data(), [1, 1, 1])
+      assert.equal(sidecar.stats().pubsubs.pubsub?.acked, 1)
+    })
+  }
+
+  const breaker = { circuitBreakers: { c: { trip: 'consecutiveFailures > 1', timeout: '10s' } } }
+
+  it('holds messages back while the circuit breaker is open, and loses none', async (t) => {
+    const { publish, app, clock, sidecar } = await begin(t, new FakeApp(orders), {
+      resources: [policyOf(breaker, { circuitBreaker: 'c' })],
+    })
+    const times: number[] = []
+    app.answer = () => {
+      times.push(clock.now())
+      return times.length < 3 ? { status: 'RETRY' } : undefined
+    }
+    await publish('pubsub/orders', 1)
+    await clock.runAll()
+    assert.deepEqual(times, [0, 1000, 15_000]) // not at 3 and 7 s
+    assert.equal(sidecar.stats().pubsubs.pubsub?.acked, 1)
+  })
+
+  it('sends what the circuit breaker holds back to the dead letter topic', async (t) => {
+    const dead = { pubsubname: 'pubsub', topic: 'dead', route: '/dead' }
+    const app = new FakeApp({ ...orders, deadLetterTopic: 'dead' })
+    const { publish, sidecar } = await begin(t, app, { resources: [policyOf(breaker, { circuitBreaker: 'c' })] })
+    const letters: unknown[] = []
+    sidecar.broker('pubsub')?.subscribe(dead.topic, ({ data }) => void letters.push(data))
+    app.answer = () => ({ status: 'RETRY' })
+    for (const i of [1, 2, 3]) await publish('pubsub/orders', i)
+    await sidecar.settled()
+    assert.deepEqual(app.data(), [1, 2])
+    assert.deepEqual(letters, [1, 2, 3])
+  })
+
+  it('closes a circuit breaker again after a handler that never ended', async (t) => {
+    const { publish, sidecar, clock } = await begin(t, new FakeApp(), {
+      resources: [policyOf(breaker, { circuitBreaker: 'c' })],
+    })
+    const seen: number[] = []
+    sidecar.subscribe('pubsub', 'orders', ({ deliveryCount }) => {
+      seen.push(deliveryCount)
+      if (seen.length < 3) return 'RETRY'
+      return seen.length === 3 ? new Promise(() => {}) : 'SUCCESS'
+    })
+    await publish('pubsub/orders', 1)
+    await clock.advance(120_000)
+    assert.equal(sidecar.stats().pubsubs.pubsub?.acked, 1)
   })
 
   it('ends a call after the timeout of its policy', async (t) => {
@@ -663,6 +829,61 @@ describe('sidecar.close()', () => {
   })
 })
 
+describe('sidecar.close(), over sockets and with a broker of the user', () => {
+  /** A handler that never ends, and publishes that wait for it. */
+  const stuck = async (
+    t: TestContext,
+  ): Promise<{ clock: ManualClock; broker: Broker; sidecar: DaprSidecar; answers: Promise<number[]> }> => {
+    const clock = new ManualClock()
+    const broker = new Broker({ clock, defaults: { capacity: 1 } })
+    broker.subscribe('orders', () => new Promise(() => {}))
+    t.after(() => broker.close({ graceMs: 0 }))
+    const { sidecar } = await begin(t, new FakeApp(), { clock, pubsubs: { pubsub: broker }, httpPort: 0 })
+    const publish = async (): Promise<number> => {
+      const url = `${sidecar.url}/v1.0/publish/pubsub/orders`
+      return fetch(url, { method: 'POST', body: 'x' }).then(
+        ({ status }) => status,
+        () => 0,
+      )
+    }
+    const answers = Promise.all([publish(), publish()])
+    while (broker.stats().published + broker.stats().waiting < 2) await new Promise((resolve) => setImmediate(resolve))
+    return { clock, broker, sidecar, answers }
+  }
+
+  it('cuts off requests that have no answer when there is no grace time', async (t) => {
+    const { sidecar, answers } = await stuck(t)
+    await sidecar.close({ graceMs: 0 })
+    assert.deepEqual((await answers).sort(), [0, 204])
+  })
+
+  it('takes its grace time once, not once for each step', async (t) => {
+    const { sidecar, clock, answers, broker } = await stuck(t)
+    sidecar.subscribe('pubsub', 'other', () => new Promise(() => {}))
+    await broker.publish('other', 1)
+    let isClosed = false
+    const closing = sidecar.close({ graceMs: 1000 }).then(() => (isClosed = true))
+    await clock.advance(999)
+    assert.equal(isClosed, false)
+    await clock.advance(1)
+    await closing
+    assert.deepEqual((await answers).sort(), [0, 204])
+    assert.equal(clock.now(), 1000)
+  })
+
+  it('refuses handlers from then on', async (t) => {
+    const broker = new Broker()
+    const { sidecar } = await begin(t, new FakeApp(), { pubsubs: { pubsub: broker } })
+    const closing = sidecar.close()
+    for (const _ of [1, 2]) {
+      assert.throws(() => sidecar.subscribe('pubsub', 'orders', () => {}), { code: 'ERR_CLOSED' })
+      assert.throws(() => sidecar.subscribeBulk('pubsub', 'orders', () => {}), { code: 'ERR_CLOSED' })
+      await closing
+    }
+    assert.equal(broker.stats().subscriptions, 0)
+  })
+})
+
 describe('DaprSidecar.start()', () => {
   it('needs nothing', async (t) => {
     const sidecar = await DaprSidecar.start()
@@ -703,4 +924,20 @@ describe('DaprSidecar.start()', () => {
     t.after(() => sidecar.close())
     await assert.rejects(DaprSidecar.start({ httpPort: sidecar.httpPort }), { code: 'EADDRINUSE' })
   })
+
+  it('refuses to be its own app', async () => {
+    const port = await freePort()
+    for (const app of [port, `http://localhost:${port}`, `http://[::1]:${port}/below`]) {
+      await assert.rejects(DaprSidecar.start({ httpPort: port, app }), { code: 'ERR_OPTION_INVALID', option: 'app' })
+    }
+  })
 })
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo // it listens on TCP
+  server.close()
+  await once(server, 'close')
+  return port
+}

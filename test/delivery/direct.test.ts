@@ -1,7 +1,7 @@
 /** `qos: 0`, closely. */
 import assert from 'node:assert/strict'
 import { describe } from 'node:test'
-import { Broker } from '../../src/index.ts'
+import { Broker, type Message } from '../../src/index.ts'
 import { assertStats, type Create, claims, deferred, isSettled, never, recorder, turn } from '../conformance/harness.ts'
 import { held } from '../conformance/survivors.ts'
 
@@ -133,18 +133,54 @@ describe('qos 0, closely', () => {
     })
   }
 
-  it('has the signal of its own subscription, also after its handlers have been called', async ({
+  it('has the signal of its own subscription, read while its handler runs', async ({ broker, subscribe }) => {
+    const signals: AbortSignal[] = []
+    const read = (message: Message): void => void signals.push(message.signal)
+    const readLater = async (message: Message): Promise<void> => {
+      await turn()
+      read(message)
+      await never
+    }
+    const all = [read, readLater, read, readLater].map((handler) => subscribe('a', handler, { qos: 0 }))
+    await broker.publish('a', 1)
+    await turn()
+    const aborted = (): readonly boolean[] => signals.map((signal) => signal.aborted)
+    // The first two were read at once.
+    for (const [index, subscription] of [all[0], all[2], all[1], all[3]].entries()) {
+      assert.equal(aborted()[index], false)
+      await subscription?.unsubscribe()
+      assert.deepEqual(
+        aborted(),
+        [0, 1, 2, 3].map((i) => i <= index),
+      )
+    }
+  })
+
+  it('keeps what a handler does to its message from the others', async ({ broker, subscribe }) => {
+    const seen = recorder()
+    const edit = (message: Message): void => {
+      for (const name of ['data', 'topic', 'event', 'params']) Reflect.set(message, name, 'edited')
+    }
+    for (const handler of [edit, seen.handler, edit, seen.handler]) subscribe('a', handler, { qos: 0 })
+    await broker.publish('a', 1)
+    assert.deepEqual(
+      seen.messages.map(({ data, topic, event, params }) => [data, topic, event.data, params]),
+      [1, 1].map((data) => [data, 'a', data, []]),
+    )
+  })
+
+  it('has a signal that nothing aborts when its handler has returned and it was not alone', async ({
     broker,
     subscribe,
   }) => {
     const seen = recorder()
-    const [first] = [0, 1].map(() => subscribe('a', seen.handler, { qos: 0 }))
+    const all = [0, 1].map(() => subscribe('a', seen.handler, { qos: 0 }))
     await broker.publish('a', 1)
-    await first?.unsubscribe()
-    assert.deepEqual([seen.at(0).signal.aborted, seen.at(1).signal.aborted], [true, false])
-    await broker.close()
-    assert.equal(seen.at(1).signal.aborted, true)
+    for (const subscription of all) await subscription.unsubscribe()
+    const { signal, params } = seen.at(0)
+    assert.deepEqual([signal.aborted, params], [false, []])
   })
+
   it('waits in settled() for what stands in line', async ({ broker, subscribe }) => {
     const seen = recorder()
     let settled: Promise<number> | undefined

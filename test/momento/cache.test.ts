@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { Broker, type BrokerOptions } from '../../src/index.ts'
-import { type AnyBroker, type Cache, CacheStore, type CacheStoreOptions } from '../../src/momento/cache.ts'
+import { type AnyBroker, Broker, type BrokerOptions } from '../../src/index.ts'
+import { type Cache, CacheStore, type CacheStoreOptions } from '../../src/momento/cache.ts'
 import { ManualClock } from '../../src/testing/index.ts'
 import { FRESH, Recorder, turn } from './fixtures.ts'
 

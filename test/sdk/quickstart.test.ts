@@ -6,12 +6,13 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { Command, endCommands } from '../cli/command.ts'
 import { Screen } from '../cli/screen.ts'
+import { freePort } from './dapr-harness.ts'
 
 const COMPONENT = `
 apiVersion: dapr.io/v1alpha1
@@ -42,6 +43,8 @@ spec:
       endpointAddress: "http://localhost:9411/api/v2/spans"
 `
 
+/** The command as it is published. */
+const busbar = fileURLToPath(new URL('dist/esm/cli.js', import.meta.resolve('busbar/package.json')))
 const folder = mkdtempSync(join(tmpdir(), 'busbar-quickstart-'))
 after(() => rmSync(folder, { recursive: true }))
 writeFileSync(join(folder, 'pubsub.yaml'), COMPONENT)
@@ -58,15 +61,6 @@ const orders = Array.from({ length: 10 }, (_, index) => `{"orderId":${index + 1}
 
 function pathOf(app: string): string {
   return join(import.meta.dirname, `apps/${app}.js`)
-}
-
-async function freePort(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo // it listens on a port
-  server.close()
-  await once(server, 'close')
-  return String(port)
 }
 
 /** Starts an app on its own. */
@@ -91,7 +85,8 @@ for (const kind of ['sdk', 'http']) {
     it('gets every order that was published, in order', async () => {
       const resources = ['--resources-path', folder, '--dapr-http-port', '0']
       const app = ['--app-id', 'order-processor', '--app-port', await freePort(), '--app-protocol', 'http']
-      const command = new Command([...app, ...resources, '--', process.execPath, pathOf(`processor-${kind}`)])
+      const processor = ['--', process.execPath, pathOf(`processor-${kind}`)]
+      const command = new Command([...app, ...resources, ...processor], {}, busbar)
       const { port } = new URL(await command.url())
       await command.stdout.shows(/Subscription: orders of orderpubsub goes to .*\n/)
 
@@ -111,7 +106,7 @@ for (const kind of ['sdk', 'http']) {
       const { stdout } = runApp(`processor-${kind}`, ports)
       await stdout.shows(/listening/i)
 
-      const command = new Command(['--resources-path', folder], ports)
+      const command = new Command(['--resources-path', folder], ports, busbar)
       await command.stdout.shows(/Subscription: orders of orderpubsub goes to .*\n/)
       const checkout = runApp(`checkout-${kind}`, ports)
       assert.deepEqual(await once(checkout.child, 'close'), [0, null])
