@@ -8,9 +8,9 @@ import {
   TopicConfigurations,
   TopicClient as VendorClient,
 } from '@gomomento/sdk'
+import { Acks } from '../acks.ts'
 import type { Bench, Trial } from '../bench.ts'
 import { TopicClient } from '../doors.ts'
-import { Tally } from '../handlers.ts'
 import { BUSBAR, type Question } from '../question.ts'
 import { remoteTrial, startRemote } from '../remote.ts'
 
@@ -56,16 +56,15 @@ async function vendorClient(server: string): Promise<Contender> {
     )
 }
 
-/** Ours, with the cache in this process. */
+/** Ours, with the cache in this process; subscriptions get what has been published a little later. */
 async function ownClient(): Promise<Contender> {
-  const tally = new Tally()
+  const acks = new Acks()
   const client = new TopicClient({ caches: ['cache'] })
-  await client.subscribe('cache', 'orders', {
-    onItem: () => {
-      tally.received++
-    },
-  })
-  return (width) => ({ received: tally.read, run: publisher(width, () => client.publish('cache', 'orders', value)) })
+  await client.subscribe('cache', 'orders', { onItem: () => acks.add(1) })
+  return (width) => {
+    const publish = publisher(width, () => client.publish('cache', 'orders', value))
+    return { received: acks.read, run: (operations) => Promise.all([acks.next(operations), publish(operations)]) }
+  }
 }
 
 /** Publishes so many, `width` at a time. @returns rejects when one of them fails */
