@@ -60,11 +60,22 @@ export function checkOne(value: unknown, [what, holds]: Rule, option: string): v
   if (!holds(value)) refuseOption(option, `${quote(value)} is not ${what}`)
 }
 
+/** What inherits nothing. V8 keeps the properties of one as fast as any, and those of `Object.create(null)` in a slow table. */
+class Bare {
+  [name: string]: unknown
+
+  static {
+    Object.setPrototypeOf(Bare.prototype, null)
+    Reflect.deleteProperty(Bare.prototype, 'constructor')
+  }
+}
+
 /** A checked copy of the own properties that are not `undefined`, without a prototype. */
 export function checkEach<T extends object>(options: T, rules: Rules, prefix = ''): T {
   checkOne(options, OBJECT, 'options')
-  const checked: Record<string, unknown> = Object.create(null)
-  for (const [name, value] of Object.entries(options)) {
+  const checked = new Bare()
+  for (const name of Object.keys(options)) {
+    const value: unknown = options[name as keyof T] // which is one of its keys
     const rule = Object.hasOwn(rules, name) ? rules[name] : undefined
     if (rule === undefined) refuseOption(prefix + name, 'there is no such option')
     if (value === undefined) continue

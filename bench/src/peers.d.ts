@@ -40,3 +40,24 @@ declare module 'qlobber' {
     match(topic: string): T[]
   }
 }
+
+declare module 'express' {
+  import type { RequestListener } from 'node:http'
+
+  interface Request {
+    readonly body: unknown
+  }
+  interface Response {
+    status(code: number): this
+    end(): void
+  }
+  type Handler = (request: Request, response: Response) => void
+  interface Application extends RequestListener {
+    post(path: string, ...handlers: Handler[]): this
+  }
+  const express: {
+    (): Application
+    json(): Handler
+  }
+  export = express
+}

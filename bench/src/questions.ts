@@ -15,6 +15,8 @@ export const questions: Readonly<Record<string, () => Promise<{ readonly questio
   match: () => import('./questions/match.ts'),
   timers: () => import('./questions/timers.ts'),
   event: () => import('./questions/event.ts'),
+  http: () => import('./questions/http.ts'),
+  momento: () => import('./questions/momento.ts'),
   start: () => import('./questions/start.ts'),
   growth: () => import('./questions/growth.ts'),
 }

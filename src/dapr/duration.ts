@@ -48,6 +48,20 @@ export function localTime(wallTime: number): string {
   return `${text}${offset < 0 ? '-' : '+'}${hours?.padStart(2, '0')}:${minutes?.padStart(2, '0')}`
 }
 
+/** As `localTime`, for one moment after the other: many of them lie in the same second, and have the same text. */
+export function localTimes(): (wallTime: number) => string {
+  let latest = Number.NaN
+  let text = ''
+  return (wallTime) => {
+    const second = Math.floor(wallTime / 1000)
+    if (second !== latest) {
+      text = localTime(wallTime)
+      latest = second
+    }
+    return text
+  }
+}
+
 /** RFC 3339 in UTC, cut to whole seconds. */
 export function utcTime(wallTime: number): string {
   return `${new Date(Math.min(wallTime, LAST_TIME)).toISOString().slice(0, 19)}Z`

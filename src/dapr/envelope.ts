@@ -8,7 +8,7 @@
  */
 import type { Message } from '../delivery/message.ts'
 import { parseTime } from '../event/cloudevent.ts'
-import { bytesOf as binaryOf, toJSON } from '../event/json.ts'
+import { bytesOf as binaryOf, writeEvent } from '../event/json.ts'
 import type { PublishOptions } from '../options.ts'
 import { type Draft, ENVELOPE, optionsOf } from './attributes.ts'
 import {
@@ -24,7 +24,7 @@ import {
   textOf,
   toBase64,
 } from './content.ts'
-import { localTime, utcTime } from './duration.ts'
+import { utcTime } from './duration.ts'
 import { firstValue, goString, isTooDeep, membersOf, writeObject, writeStrings } from './json-text.ts'
 import { NO_METADATA, overridesOf, ttlOf } from './metadata.ts'
 import { isTraceparent, type TraceContext, traceparentOf } from './trace.ts'
@@ -48,6 +48,8 @@ export interface Occasion {
   readonly trace: TraceContext
   /** ms since 1970. */
   readonly wallTime: number
+  /** The same as the envelope says it, see `localTime`. */
+  readonly time: string
   readonly newId: () => string
 }
 
@@ -105,7 +107,7 @@ function publishable(wire: WireEvent, data: unknown, options: Draft): Publishabl
 /** The envelope that daprd makes. */
 function plainEvent(content: Content, facts: PlainFacts, occasion: Occasion): Publishable {
   const { datacontenttype, metadata } = facts
-  const { trace, wallTime, appId, pubsubname, topic, newId } = occasion
+  const { trace, wallTime, time, appId, pubsubname, topic, newId } = occasion
   const overrides = overridesOf(metadata)
   const traceparent = overrides.traceparent ?? overrides.traceid ?? trace.traceparent
   const tracestate = overrides.tracestate ?? trace.tracestate
@@ -122,7 +124,7 @@ function plainEvent(content: Content, facts: PlainFacts, occasion: Occasion): Pu
     source,
     specversion: '1.0',
     subject,
-    time: localTime(wallTime),
+    time,
     topic,
     traceid: traceparent,
     traceparent,
@@ -165,8 +167,8 @@ function customEvent(
 
 /** The members with what daprd adds. A `traceid` of the publisher, whatever it is, keeps both trace attributes as they are. */
 function completed(members: Map<string, string>, occasion: Occasion): Map<string, string> {
-  const { trace, topic, pubsubname, wallTime } = occasion
-  if (!members.has('time')) members.set('time', goString(localTime(wallTime)))
+  const { trace, topic, pubsubname, time } = occasion
+  if (!members.has('time')) members.set('time', goString(time))
   if (!members.has('traceid')) {
     members.set('traceid', goString(trace.traceparent))
     members.set('traceparent', goString(trace.traceparent))
@@ -230,7 +232,7 @@ export function wireOf(message: Message, pubsubname: string, topic: string = mes
     tracestate: trace === '' || tracestate === undefined ? '' : String(tracestate),
   })
   const datacontenttype = event.datacontenttype ?? contentTypeOf(event.data)
-  const own = toJSON({ ...event, ...NO_ENVELOPE, ...(datacontenttype !== undefined && { datacontenttype }) })
+  const own = writeEvent({ ...event, ...NO_ENVELOPE, ...(datacontenttype !== undefined && { datacontenttype }) })
   return new WireEvent(`${own.slice(0, -1)},${added.slice(1)}`, false, NO_METADATA, trace)
 }
 

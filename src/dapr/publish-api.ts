@@ -40,6 +40,8 @@ export interface PublishPort {
   readonly appId: string
   readonly clock: Clock
   pubsub(name: string): PublishTarget | undefined
+  /** A moment of the clock as envelopes say it, see `localTime`. */
+  localTime(wallTime: number): string
   /** An id that no other event has, a UUID. */
   newId(): string
 }
@@ -102,13 +104,15 @@ function jobOf({ port, request, route }: Call, trace: TraceContext): Job | ApiRe
     const why = `rawPayload value must be a valid boolean: actual is '${rawPayload}'`
     return metadataInvalid(pubsubname, metadata, why)
   }
+  const wallTime = port.clock.wallTime()
   const occasion = {
     pubsubname,
     topic,
     appId: port.appId,
     isRaw,
     trace,
-    wallTime: port.clock.wallTime(),
+    wallTime,
+    time: port.localTime(wallTime),
     newId: () => port.newId(),
   }
   return { request, target, metadata, occasion }

@@ -16,6 +16,7 @@ import { metadataOf } from './api-metadata.ts'
 import { channelTo, isAtPort } from './app.ts'
 import { readConfiguration } from './configuration.ts'
 import { Discovery } from './discovery.ts'
+import { localTimes } from './duration.ts'
 import { fetchHandler } from './fetch.ts'
 import { Grace } from './grace.ts'
 import { digestOf, refusal } from './guard.ts'
@@ -99,6 +100,7 @@ export class DaprSidecar implements AsyncDisposable {
     const configuration = readConfiguration(options, appId, this.#log)
     this.#declared = configuration.subscriptions
     const newId = (): string => crypto.randomUUID()
+    const localTime = localTimes()
     this.#pubsubs = openPubsubs({
       ...configuration,
       identity: { appId, namespace, newId },
@@ -128,7 +130,7 @@ export class DaprSidecar implements AsyncDisposable {
       })
     this.#api = new Api({
       appId,
-      port: { appId, clock: this.#clock, pubsub: (name) => this.#pubsubs.get(name), newId },
+      port: { appId, clock: this.#clock, pubsub: (name) => this.#pubsubs.get(name), localTime, newId },
       isReady: () => this.#discovery?.isDone ?? true,
       metadata: () => this.#metadata(),
       shutdown: (force) => this.#shutdown(force),

@@ -122,7 +122,9 @@ function extensionRule(name: string): Rule {
  */
 export function checkAttributes(given: EventAttributes): CheckedAttributes {
   const checked: Record<string, string> = {}
-  for (const [name, value] of Object.entries(given)) {
+  // Not Object.entries, which makes a list for each of them; this is done for every publish with attributes.
+  for (const name of Object.keys(given)) {
+    const value = given[name as keyof EventAttributes] // if it is none of them, the next line leaves it out
     if (value === undefined || !CORE.has(name)) continue
     // toJSON, because toISOString throws for a Date that is none.
     const text: unknown = name === 'time' && value instanceof Date ? value.toJSON() : value

@@ -3,11 +3,14 @@
  * figures follow from samples as the method says.
  */
 import assert from 'node:assert/strict'
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { describe, it } from 'node:test'
 import { judge } from '../../bench/src/bars.ts'
 import { Bench, type CompareOptions, type Trial } from '../../bench/src/bench.ts'
 import { expectedHits, filtersOf, hotTopics, newTopics } from '../../bench/src/filters.ts'
 import { count, ratio, size, time } from '../../bench/src/format.ts'
+import { Load } from '../../bench/src/load.ts'
 import type { Bar, Sample } from '../../bench/src/question.ts'
 import { figuresOf, median, quantile } from '../../bench/src/statistics.ts'
 import { matches } from '../../src/topic/params.ts'
@@ -100,6 +103,47 @@ describe('Bench.compare', () => {
     const bytes = bench.samples[0]?.bytes ?? 0
     assert.ok(bytes > 9500 && bytes < 10_500, `${bytes} bytes`)
   })
+})
+
+describe('Load', () => {
+  const REQUEST = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}'
+
+  async function load(listener: RequestListener, requests: number): Promise<void> {
+    const server = createServer(listener)
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const load = await Load.start((server.address() as AddressInfo).port, 4, REQUEST) // it listens on a port
+    try {
+      await load.run(requests)
+    } finally {
+      load.close()
+      server.close()
+    }
+  }
+
+  it('asks as often as it is told, over all of its connections', async () => {
+    const sockets = new Set<unknown>()
+    let requests = 0
+    await load((request, response) => {
+      requests++
+      sockets.add(request.socket)
+      response.writeHead(204).end()
+    }, 50)
+    assert.deepEqual([requests, sockets.size], [50, 4])
+  })
+
+  it('waits for answers that come in pieces', () => {
+    return load(({ socket }) => {
+      socket.write('HTTP/1.1 204 No Con', () => void socket.write('tent\r\nDate: now\r\n\r\n'))
+    }, 8)
+  })
+
+  for (const [what, listener] of [
+    ['another status', (_, response) => void response.writeHead(500).end()],
+    ['no answer', ({ socket }) => void socket.end()],
+    ['a reset', ({ socket }) => void socket.resetAndDestroy()],
+  ] as const satisfies readonly (readonly [string, RequestListener])[]) {
+    it(`refuses ${what}`, () => assert.rejects(load(listener, 8)))
+  }
 })
 
 describe('figuresOf', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { localTime, MAX_DURATION_MS, parseGoDuration, utcTime } from '../../src/dapr/duration.ts'
+import { localTime, localTimes, MAX_DURATION_MS, parseGoDuration, utcTime } from '../../src/dapr/duration.ts'
 
 describe('parseGoDuration', () => {
   for (const [text, ms] of [
@@ -93,4 +93,15 @@ describe('utcTime and localTime', () => {
   })
 
   it('end where RFC 3339 ends', () => assert.equal(utcTime(8e15), '9999-12-31T23:59:59Z'))
+})
+
+describe('localTimes', () => {
+  it('says of each moment what localTime says, in whatever order they come', () => {
+    const near = fc.integer({ min: 0, max: 4000 }).map((ms) => Date.UTC(2026, 0, 2) + ms)
+    fc.assert(
+      fc.property(fc.array(near), (moments) => {
+        assert.deepEqual(moments.map(localTimes()), moments.map(localTime))
+      }),
+    )
+  })
 })

@@ -28,6 +28,7 @@ const occasion: Occasion = {
   isRaw: false,
   trace: { traceparent: '', tracestate: '' },
   wallTime,
+  time,
   newId: () => 'new-id',
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { Broker } from '../../src/broker.ts'
+import { localTimes } from '../../src/dapr/duration.ts'
 import { firstValue } from '../../src/dapr/json-text.ts'
 import { routeOf } from '../../src/dapr/paths.ts'
 import { type PublishPort, publishBulk, publishSingle } from '../../src/dapr/publish-api.ts'
@@ -45,6 +46,7 @@ class Sidecar {
       appId: 'myapp',
       clock,
       pubsub: (name) => (name === 'mypub' ? target : undefined),
+      localTime: localTimes(),
       newId: () => `id-${++this.#ids}`,
     }
   }
