@@ -7,7 +7,7 @@
 import type { Clock } from '../time/clock.ts'
 import type { Exchange, Headers } from './exchange.ts'
 import { contentTypeOf, type Flavour, frame, timeoutMs, trailerFrame, trailersOf } from './grpc.ts'
-import { StatusError, type StatusName } from './status.ts'
+import { StatusError } from './status.ts'
 
 /** Deadlines beyond it, 24 days, are none: timers keep no more. */
 const MAX_DEADLINE_MS = 2 ** 31 - 1
@@ -64,13 +64,22 @@ export class Call {
     if (this.isBlocked) return this.#exchange.drained()
   }
 
-  /** Ends the call well. What is sent or ended afterwards is nothing. */
-  succeed(): void {
-    this.#finish('OK', '')
+  /** Ends the call well, with a last message. What is sent or ended afterwards is nothing. */
+  succeed(message: Uint8Array): void {
+    if (this.isOver) return
+    this.#begin()
+    this.#end(frame(this.#flavour, message), trailersOf('OK', ''))
   }
 
   fail({ status, message }: StatusError): void {
-    this.#finish(status, message)
+    if (this.isOver) return
+    const trailers = trailersOf(status, message)
+    if (this.#isBegun || this.#flavour !== 'grpc') {
+      this.#begin()
+      return this.#end('', trailers)
+    }
+    this.#exchange.reply(200, { ...this.#headers, ...trailers })
+    this.#conclude()
   }
 
   /** Cuts the call off without a word. */
@@ -90,15 +99,12 @@ export class Call {
     this.#exchange.begin(200, this.#headers)
   }
 
-  #finish(status: StatusName, details: string): void {
-    if (this.isOver) return
-    const trailers = trailersOf(status, details)
-    if (this.#flavour !== 'grpc') {
-      this.#begin()
-      this.#exchange.write(trailerFrame(this.#flavour, trailers))
-      this.#exchange.end()
-    } else if (this.#isBegun) this.#exchange.end(trailers)
-    else this.#exchange.reply(200, { ...this.#headers, ...trailers })
+  #end(last: Uint8Array | string, trailers: Readonly<Record<string, string>>): void {
+    if (this.#flavour === 'grpc') this.#exchange.end(last, trailers)
+    else {
+      this.#exchange.write(last)
+      this.#exchange.end(trailerFrame(this.#flavour, trailers))
+    }
     this.#conclude()
   }
 

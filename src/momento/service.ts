@@ -106,7 +106,7 @@ export class RpcService {
 
   async #publish(request: Uint8Array, { call, grant }: Context): Promise<void> {
     await this.#settings.topics.publish(grant, readPublishRequest(request))
-    answer(call, EMPTY)
+    call.succeed(EMPTY)
   }
 
   #subscribe(request: Uint8Array, { call, grant, verdict }: Context): void {
@@ -132,7 +132,7 @@ export class RpcService {
     if (!this.#settings.caches.create(name)) {
       throw new StatusError('ALREADY_EXISTS', `Cache with name: ${shown(name)} already exists`)
     }
-    answer(call, EMPTY)
+    call.succeed(EMPTY)
   }
 
   #deleteCache(request: Uint8Array, { call, grant }: Context): void {
@@ -140,16 +140,11 @@ export class RpcService {
     grant.checkControl()
     checkName(name, 'cache')
     if (!this.#settings.caches.delete(name)) throw noSuchCache(name)
-    answer(call, EMPTY)
+    call.succeed(EMPTY)
   }
 
   #listCaches({ call, grant }: Context): void {
     grant.checkControl()
-    answer(call, cacheListMessage(this.#settings.caches.list()))
+    call.succeed(cacheListMessage(this.#settings.caches.list()))
   }
-}
-
-function answer(call: Call, message: Uint8Array): void {
-  void call.send(message) // the status follows at once, whether the client reads or not
-  call.succeed()
 }

@@ -313,7 +313,7 @@ describe('A Listener', () => {
           exchange.begin(200, {})
           exchange.write('x')
           exchange.reply(200, {})
-          exchange.end()
+          exchange.end('x')
           exchange.abort()
           await exchange.drained()
           exchange.onClose(() => told++)
