@@ -14,9 +14,10 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { checkOne, refuseOption, TEXT } from '../checks.ts'
 import { quote } from '../errors.ts'
+import { isLoopback } from '../http/host.ts'
 import { type Clock, MAX_TIMER_MS, SystemClock } from '../time/clock.ts'
 import { Exchange, type ExchangeHost } from './exchange.ts'
-import { digestOf, type GuardSettings, hostCheck, isLoopback, refusal } from './guard.ts'
+import { digestOf, type GuardSettings, hostCheck, refusal } from './guard.ts'
 import type { ApiRequest, ApiResponse } from './wire.ts'
 
 export interface HttpServerOptions {
