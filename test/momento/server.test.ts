@@ -530,6 +530,34 @@ describe('MomentoServer', () => {
       await closed
     }))
 
+  it('refuses a subscription whose turn comes while it closes', () =>
+    withServer(async ({ client, clock, server }) => {
+      server.faults.inject({ rpcs: ['topic-subscribe'], delayMs: 100, count: 1 })
+      const late = client.call(SUBSCRIBE, subscribeRequest('c', 't'))
+      await client.subscribe('c', 't') // the other one has arrived by then
+      const closed = server.close({ graceMs: Infinity })
+      await clock.advance(100)
+      assert.equal((await late.ended).status, STATUS.UNAVAILABLE)
+      await closed
+    }))
+
+  it('refuses to close in a way that makes no sense, and goes on', () =>
+    withServer(async ({ client, server }) => {
+      for (const options of [{ graceMs: Number.NaN }, { graceMs: -1 }, { grace: 1 }]) {
+        // The last one is what the types do not let through.
+        await assert.rejects(server.close(options as { graceMs: number }), { code: 'ERR_OPTION_INVALID' })
+      }
+      assert.equal((await client.publish('c', 't', 'v')).status, STATUS.OK)
+    }))
+
+  it('still says where it listened when it has closed', async () => {
+    const server = await MomentoServer.start({ adminPort: 0 })
+    const { port, adminPort } = server
+    await server.close()
+    assert.ok(port > 0)
+    assert.deepEqual([server.port, server.adminPort], [port, adminPort])
+  })
+
   it('waits for no longer than the grace time', () =>
     withServer(async ({ client, clock, server }) => {
       server.faults.inject({ rpcs: ['topic-publish'], delayMs: 60_000 })
@@ -581,6 +609,8 @@ describe('MomentoServer', () => {
     [{ maxSubscriptions: 0 }, 'maxSubscriptions'],
     [{ apiKeys: [''] }, 'apiKeys.0.key'],
     [{ caches: [''] }, 'caches'],
+    [{ caches: 'c' }, 'caches'],
+    [{ caches: null }, 'caches'],
     [{ origins: 'x' }, 'origins'],
     [{ prot: 1 }, 'prot'],
   ] as const) {
