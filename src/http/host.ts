@@ -8,6 +8,9 @@
 const AUTHORITY = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::\d{1,5})?$/i
 const LOOPBACK_V4 = /^127(?:\.(?:0|[1-9]\d?|1\d\d|2[0-4]\d|25[0-5])){3}$/
 
+/** Addresses to listen on that stand for all of a machine's. */
+export const EVERYWHERE: readonly string[] = ['0.0.0.0', '::']
+
 /**
  * The host in `host[:port]`, as `Host` has it.
  *

@@ -11,8 +11,8 @@ import type { RequestHeaders } from './exchange.ts'
 import { StatusError } from './status.ts'
 
 export interface GuardSettings {
-  /** Names beyond those of this machine under which the server may be called, without a port. */
-  readonly hosts: readonly string[]
+  /** Names beyond this machine's loopback under which the server may be called, in lower case, without ports; `any` when it makes no difference. */
+  readonly hosts: readonly string[] | 'any'
   /** Origins beyond this machine's whose pages may call. */
   readonly origins: readonly string[]
 }
@@ -29,7 +29,7 @@ export function refusalOf(
 ): StatusError | undefined {
   const host = hostHeaders.length === 1 ? hostOf(hostHeaders[0] as string) : undefined // there is one
   if (host === undefined) return new StatusError('INVALID_ARGUMENT', 'The request has no valid Host')
-  if (!isLoopback(host) && !hosts.includes(host)) return denied('The Host is not one of this server')
+  if (hosts !== 'any' && !isLoopback(host) && !hosts.includes(host)) return denied('The Host is not one of this server')
   const origin = headers.origin
   if (origin !== undefined && !isAllowedOrigin(origin, origins)) {
     return denied('The Origin is not allowed')

@@ -19,6 +19,7 @@ import {
   TEXT,
 } from '../checks.ts'
 import { BusbarError } from '../errors.ts'
+import { EVERYWHERE } from '../http/host.ts'
 import { checkClose } from '../options.ts'
 import { handled } from '../promises.ts'
 import { Grace } from '../time/grace.ts'
@@ -128,7 +129,7 @@ export class MomentoServer implements AsyncDisposable {
     this.caches.report(error, { kind: 'handler', topic: '', filter: 'MomentoServer' })
 
   private constructor(options: MomentoServerOptions) {
-    const { apiKeys, caches = [], heartbeatMs = 1000, hosts = [], origins = [], pollMs = 25_000 } = options
+    const { apiKeys, caches = [], heartbeatMs = 1000, origins = [], pollMs = 25_000 } = options
     const { maxRequestBytes = MAX_REQUEST_BYTES, maxSubscriptions = 10_000, maxValueBytes = Infinity } = options
     this.#ownsCaches = !isStore(caches)
     this.caches = isStore(caches) ? caches : new CacheStore({ caches })
@@ -140,7 +141,7 @@ export class MomentoServer implements AsyncDisposable {
     const report = this.#report
     const common = { topics, access, faults, bodies, maxRequestBytes, clock, report }
     this.#topics = topics
-    this.#guard = { hosts: [...hosts, ...(options.host === undefined ? [] : [options.host])], origins }
+    this.#guard = { hosts: hostsOf(options), origins }
     this.#rpcs = new RpcService({
       ...common,
       caches: this.caches,
@@ -296,4 +297,10 @@ export class MomentoServer implements AsyncDisposable {
     else return refuse(exchange, new StatusError('NOT_FOUND', 'There is GET /block and GET /unblock'), {})
     exchange.reply(204, {})
   }
+}
+
+/** Who listens everywhere cannot know by which names; a key, when one is asked for, is sent by no rebound page. */
+function hostsOf({ apiKeys, host = '127.0.0.1', hosts = [] }: MomentoServerOptions): GuardSettings['hosts'] {
+  if (EVERYWHERE.includes(host) && apiKeys !== undefined) return 'any'
+  return [host, ...hosts].map((name) => name.toLowerCase())
 }

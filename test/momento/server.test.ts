@@ -12,6 +12,7 @@ import {
   CREATE_CACHE,
   cacheRequest,
   DELETE_CACHE,
+  exchangeText,
   fieldsOf,
   framed,
   LIST_CACHES,
@@ -549,6 +550,19 @@ describe('MomentoServer', () => {
       }
       assert.equal((await client.publish('c', 't', 'v')).status, STATUS.OK)
     }))
+
+  for (const [what, options, host, status] of [
+    ['its names, however they are written', { hosts: ['Cache.Example'] }, 'cache.EXAMPLE', 204],
+    ['no other name', { hosts: ['cache.example'] }, 'other.example', 403],
+    ['any name when it listens everywhere and asks for a key', { host: '0.0.0.0', apiKeys: ['k'] }, 'a.example', 204],
+    ['no other name when it listens everywhere and asks for none', { host: '0.0.0.0' }, 'a.example', 403],
+  ] as const) {
+    it(`answers to ${what}`, () =>
+      withServer(async ({ server }) => {
+        const answered = exchangeText(server.port, `OPTIONS / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
+        assert.match(await answered, new RegExp(`^HTTP/1.1 ${status} `))
+      }, options))
+  }
 
   it('still says where it listened when it has closed', async () => {
     const server = await MomentoServer.start({ adminPort: 0 })
