@@ -11,10 +11,26 @@ import { describe, it } from 'node:test'
 const layers: readonly (readonly string[])[] = [
   ['errors.ts', 'promises.ts'],
   // Alone: they know nothing of events.
-  ['checks.ts', 'stats.ts', 'time/clock.ts', 'topic/cache.ts', 'topic/dialect.ts', 'topic/sieve.ts'],
+  [
+    'checks.ts',
+    'http/bytes.ts',
+    'http/host.ts',
+    'stats.ts',
+    'time/clock.ts',
+    'topic/cache.ts',
+    'topic/dialect.ts',
+    'topic/sieve.ts',
+  ],
   ['delivery/redelivery.ts', 'delivery/ring.ts', 'delivery/turn.ts', 'delivery/workload.ts'],
   // Events, topics, time.
-  ['event/cloudevent.ts', 'event/isolation.ts', 'time/deadlines.ts', 'topic/topic.ts', 'topic/typed-grammar.ts'],
+  [
+    'event/cloudevent.ts',
+    'event/isolation.ts',
+    'time/deadlines.ts',
+    'time/grace.ts',
+    'topic/topic.ts',
+    'topic/typed-grammar.ts',
+  ],
   ['event/json.ts', 'topic/params.ts', 'topic/typed.ts', 'delivery/message.ts', 'observer.ts', 'time/schedule.ts'],
   ['event/http.ts', 'event/envelope.ts', 'topic/trie.ts'],
   // One subscription's work.
@@ -34,12 +50,10 @@ const layers: readonly (readonly string[])[] = [
   // Dapr: words and small decisions; events and configuration; delivery; the sidecar.
   [
     'dapr/app-path.ts',
-    'dapr/bytes.ts',
     'dapr/calls.ts',
     'dapr/duration.ts',
     'dapr/expression.ts',
     'dapr/fields.ts',
-    'dapr/grace.ts',
     'dapr/json-text.ts',
     'dapr/log.ts',
     'dapr/paths.ts',

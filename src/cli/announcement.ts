@@ -6,7 +6,6 @@
  */
 import type { LogEntry } from '../dapr/log.ts'
 import type { ComponentSpec, SubscriptionSpec } from '../dapr/wire.ts'
-
 import type { Settings } from './settings.ts'
 
 /** Of a sidecar, what is told. */
@@ -31,9 +30,10 @@ export function announceStart(settings: Settings, { version, url, components }: 
   ]
 }
 
-/** Where Momento's clients are served. */
-export function announceMomento(port: number, caches: readonly string[]): string {
-  return `Momento Topics at 127.0.0.1:${port}, with the caches ${caches.map((name) => JSON.stringify(name)).join(', ')}`
+/** Where Momento's clients are served: at the host of the sidecar's `url`. */
+export function announceMomento(url: string, port: number, caches: readonly string[]): LogEntry {
+  const names = caches.map((name) => JSON.stringify(name)).join(', ')
+  return info(`Momento Topics at ${new URL(url).hostname}:${port}, with the caches ${names}`)
 }
 
 /** A line for each subscription. */

@@ -51,7 +51,7 @@ const served: readonly Omit<ServedFlag, 'fate'>[] = [
   {
     name: 'momento-port',
     value: 'PORT',
-    help: 'serve Momento Topics there, 0: any; components are caches',
+    help: 'serve Momento Topics there too, 0: any; components are caches',
   },
   { name: 'pubsub', value: 'NAME', help: 'an in-memory pub/sub component of this name; repeatable' },
   { name: 'resources-path', value: 'PATH', help: 'directory of components, subscriptions, policies; repeatable' },
@@ -119,17 +119,17 @@ export function helpText(): string {
 
 const HEAD = `busbar [flags] [-- command of an app]
 
-Serves Dapr's pub/sub HTTP API from memory. With a command, it starts that app
-beside it, as \`dapr run\` does, and ends with it.
+Serves Dapr's pub/sub HTTP API from memory, and Momento Topics on request. With
+a command, it starts that app beside it, as \`dapr run\` does, and ends with it.
 
   npx busbar --pubsub orders
   npx busbar --app-id shop --app-port 3000 --resources-path ./components -- npm start
 
-Flags, as daprd and \`dapr run\` have them:
+Flags, as daprd and \`dapr run\` have them, and --pubsub and --momento-port:
 `
 
 const TAIL = `
-$DAPR_API_TOKEN is the token that callers must show, $APP_API_TOKEN the one
-that the app is shown. $NAMESPACE is the namespace of the app. Other flags of
+$DAPR_API_TOKEN is the token that callers must show, also as Momento's API key;
+$APP_API_TOKEN the one that the app is shown. $NAMESPACE is the namespace of the app. Other flags of
 daprd are taken, named in a warning, and have no effect.
 `

@@ -10,6 +10,7 @@ import { constants } from 'node:os'
 import type { Log, LogEntry } from '../dapr/log.ts'
 import type { ResourceFile } from '../dapr/settings.ts'
 import type { Clock } from '../time/clock.ts'
+import { Grace } from '../time/grace.ts'
 import { announceMomento, announceStart, announceSubscriptions } from './announcement.ts'
 import { type AppEnd, type AppProcess, appEnvironment, type Output, startApp } from './app-process.ts'
 import { readResourceFiles, readTextFile } from './files.ts'
@@ -162,21 +163,20 @@ class Run {
 
   /** Over the same brokers: what is published by one SDK arrives by the other. */
   async #startMomento(starters: Starters, sidecar: RunningSidecar): Promise<void> {
-    const { momentoPort: port, host } = this.#settings
+    const { apiToken, host, momentoPort: port } = this.#settings
     if (port === undefined) return
     const named = sidecar.components.flatMap(({ name }) => {
       const broker = sidecar.broker(name)
       return broker === undefined ? [] : [[name, broker] as const]
     })
     const caches = Object.fromEntries(named)
-    this.#momento = await starters.momento({ port, caches, ...(host !== undefined && { host }) })
-    this.#log({
-      level: 'info',
-      message: announceMomento(
-        this.#momento.port,
-        named.map(([name]) => name),
-      ),
+    this.#momento = await starters.momento({
+      port,
+      caches,
+      ...(host !== undefined && { host }),
+      ...(apiToken !== undefined && { apiKeys: [apiToken] }),
     })
+    this.#log(announceMomento(sidecar.url, this.#momento.port, Object.keys(caches)))
   }
 
   async #startApp(sidecar: RunningSidecar): Promise<void> {
@@ -238,10 +238,11 @@ class Run {
     return FAILED
   }
 
-  /** The sidecar last: the brokers are its own. */
+  /** In the time that is given for both. The sidecar last: the brokers are its own. */
   async #close(sidecar: RunningSidecar, graceMs: number): Promise<void> {
+    const grace = new Grace(graceMs, this.#host.clock)
     await this.#momento?.close({ graceMs })
-    await sidecar.close({ graceMs })
+    await sidecar.close({ graceMs: grace.leftMs })
   }
 
   #say(entries: readonly LogEntry[]): void {

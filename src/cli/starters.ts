@@ -51,6 +51,8 @@ export interface RunningSidecar {
 export interface MomentoOptions {
   readonly port: number
   readonly host?: string
+  /** What clients have to show: the sidecar's token, for it guards the same events. */
+  readonly apiKeys?: readonly string[]
   /** By name: every component is a cache. */
   readonly caches: Readonly<Record<string, AnyBroker>>
 }

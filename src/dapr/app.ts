@@ -3,8 +3,9 @@
  *
  * Layer 23.
  */
+
+import { isLoopback } from '../http/host.ts'
 import { FunctionAppChannel, HttpAppChannel } from './app-channel.ts'
-import { isLoopback } from './guard.ts'
 import type { DaprSidecarOptions } from './settings.ts'
 import type { AppChannel } from './wire.ts'
 

@@ -7,8 +7,8 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { Bytes } from '../http/bytes.ts'
 import { handled, isThenable } from '../promises.ts'
-import { Bytes } from './bytes.ts'
 import { type GuardSettings, guardRequest, originForm, type RequestHead, refusal } from './guard.ts'
 import type { ApiRequest, ApiResponse } from './wire.ts'
 

@@ -5,7 +5,7 @@
  *
  * Layer 20.
  */
-import { bodyInit, readStream } from './bytes.ts'
+import { bodyInit, readStream } from '../http/bytes.ts'
 import { type GuardSettings, guardRequest, hostCheck, type RequestHead, refusal } from './guard.ts'
 import type { ApiRequest, ApiResponse } from './wire.ts'
 

@@ -10,6 +10,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { refuseOption } from '../checks.ts'
 import { quote } from '../errors.ts'
+import { hostOf, isLoopback } from '../http/host.ts'
 import type { ApiResponse } from './wire.ts'
 
 /** A request without its body. */
@@ -41,8 +42,6 @@ const MAX_HEADERS = 100
 /** What needs no token. Anchored at its start, so that a hostile path is read once. */
 const OPEN_PATH = /^\/*v1\.0\/healthz(?:\/outbound)?\/*$/
 
-const AUTHORITY = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::\d{1,5})?$/i
-const LOOPBACK_V4 = /^127(?:\.(?:0|[1-9]\d?|1\d\d|2[0-4]\d|25[0-5])){3}$/
 /** `http://authority/path`, as proxies are asked. */
 const ABSOLUTE_FORM = /^https?:\/\/([^/?#]*)(.*)$/i
 
@@ -91,17 +90,6 @@ export function hostCheck(allowed: readonly string[] | 'any'): HostCheck {
     lastAllowed = authority
     return undefined
   }
-}
-
-/** @returns the host without port, brackets and a last dot, in lower case; undefined when it is none */
-function hostOf(authority: string): string | undefined {
-  const [, address, name] = AUTHORITY.exec(authority) ?? []
-  return (address ?? name)?.toLowerCase().replace(/\.$/, '')
-}
-
-/** Whether an address or a name stands for this machine and nothing else. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host.endsWith('.localhost') || host === '::1' || LOOPBACK_V4.test(host)
 }
 
 /** @throws {BusbarError} `ERR_OPTION_INVALID` for a token that no header can carry, which nobody could show */

@@ -14,9 +14,10 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { checkOne, refuseOption, TEXT } from '../checks.ts'
 import { quote } from '../errors.ts'
+import { EVERYWHERE, isLoopback } from '../http/host.ts'
 import { type Clock, MAX_TIMER_MS, SystemClock } from '../time/clock.ts'
 import { Exchange, type ExchangeHost } from './exchange.ts'
-import { digestOf, type GuardSettings, hostCheck, isLoopback, refusal } from './guard.ts'
+import { digestOf, type GuardSettings, hostCheck, refusal } from './guard.ts'
 import type { ApiRequest, ApiResponse } from './wire.ts'
 
 export interface HttpServerOptions {
@@ -52,7 +53,6 @@ export interface HttpServerOptions {
 
 /** The last one is there for IPv6; machines without it do without. */
 const LOOPBACK: readonly string[] = ['127.0.0.1', '::1']
-const EVERYWHERE: readonly string[] = ['0.0.0.0', '::']
 const NO_IPV6: readonly unknown[] = ['EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL']
 
 const DEFAULT_MAX_BODY_SIZE = 4 * 1024 * 1024

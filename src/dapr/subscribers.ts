@@ -7,8 +7,8 @@
  */
 import { BusbarError, quote } from '../errors.ts'
 import type { SubscriptionStats } from '../stats.ts'
+import type { Grace } from '../time/grace.ts'
 import { AppSink } from './app-sink.ts'
-import type { Grace } from './grace.ts'
 import { GuardedSink } from './guarded-sink.ts'
 import type { HandlerRequest } from './handler-request.ts'
 import { HandlerSink } from './handler-sink.ts'

@@ -4,6 +4,7 @@
  *
  * Layer 28.
  */
+import { Bytes } from '../http/bytes.ts'
 import type { Clock } from '../time/clock.ts'
 import type { Exchange } from './exchange.ts'
 import { StatusError } from './status.ts'
@@ -39,16 +40,14 @@ export class BodyReader {
     return new Promise((resolve, reject) => {
       const { input } = exchange
       const { clock, timeoutMs } = this.#limits
-      const chunks: Buffer[] = []
-      let bytes = 0
+      const body = new Bytes(maxBytes)
       const timer = clock.setTimer(
         () => fail(new StatusError('DEADLINE_EXCEEDED', 'The request took too long', 408)),
         timeoutMs,
       )
       const finish = (): void => {
         clock.clearTimer(timer)
-        this.#bytesUnderWay -= bytes
-        bytes = 0
+        this.#bytesUnderWay -= body.size
         input.off('data', take).off('end', succeed).off('close', breakOff)
       }
       const fail = (error: StatusError): void => {
@@ -57,16 +56,17 @@ export class BodyReader {
         reject(error)
       }
       const take = (chunk: Buffer): void => {
-        chunks.push(chunk)
-        bytes += chunk.length
-        this.#bytesUnderWay += chunk.length
-        if (bytes > maxBytes) fail(tooLong(maxBytes))
+        const before = body.size
+        const fits = body.add(chunk)
+        this.#bytesUnderWay += body.size - before
+        if (!fits) fail(tooLong(maxBytes))
         else if (this.#bytesUnderWay > this.#limits.budgetBytes)
           fail(new StatusError('UNAVAILABLE', 'Too many requests at once'))
       }
       const succeed = (): void => {
         finish()
-        resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)) // there is one
+        const { all } = body
+        resolve(Buffer.from(all.buffer, all.byteOffset, all.byteLength))
       }
       const breakOff = (): void => fail(new StatusError('CANCELLED', 'The request broke off'))
       input.on('data', take).on('end', succeed).on('close', breakOff)

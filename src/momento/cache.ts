@@ -291,6 +291,11 @@ export class Cache {
   }
 }
 
+/** Whichever copy of the package made it. A cache of these names would be a broker, and no function. */
+export function isStore(caches: CacheStore | Caches): caches is CacheStore {
+  return 'get' in caches && typeof caches.get === 'function'
+}
+
 function* namedBrokers(caches: Caches): Generator<readonly [name: string, broker: TopicBroker | undefined]> {
   const seen = new Set<string>()
   for (const [key, value] of Object.entries(caches)) {

@@ -4,13 +4,10 @@
  *
  * Layer 29.
  */
-import type { Clock } from '../time/clock.ts'
+import { type Clock, MAX_TIMER_MS } from '../time/clock.ts'
 import type { Exchange, Headers } from './exchange.ts'
 import { contentTypeOf, type Flavour, frame, timeoutMs, trailerFrame, trailersOf } from './grpc.ts'
 import { StatusError } from './status.ts'
-
-/** Deadlines beyond it, 24 days, are none: timers keep no more. */
-const MAX_DEADLINE_MS = 2 ** 31 - 1
 
 export interface CallOptions {
   readonly exchange: Exchange
@@ -51,7 +48,7 @@ export class Call {
    */
   keepDeadline(clock: Clock): void {
     const ms = timeoutMs(this.#exchange.headers['grpc-timeout']?.toString())
-    if (ms > MAX_DEADLINE_MS) return
+    if (ms > MAX_TIMER_MS) return // as good as none
     const timer = clock.setTimer(() => this.fail(new StatusError('DEADLINE_EXCEEDED', 'Deadline exceeded')), ms)
     this.onOver(() => clock.clearTimer(timer))
   }

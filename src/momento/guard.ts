@@ -6,12 +6,13 @@
  *
  * Layer 28. Source: Fetch Standard (CORS); RFC 9110, 7.2.
  */
+import { hostOf, isLoopback } from '../http/host.ts'
 import type { RequestHeaders } from './exchange.ts'
 import { StatusError } from './status.ts'
 
 export interface GuardSettings {
-  /** Names beyond those of this machine under which the server may be called, without a port. */
-  readonly hosts: readonly string[]
+  /** Names beyond this machine's loopback under which the server may be called, in lower case, without ports; `any` when it makes no difference. */
+  readonly hosts: readonly string[] | 'any'
   /** Origins beyond this machine's whose pages may call. */
   readonly origins: readonly string[]
 }
@@ -26,9 +27,9 @@ export function refusalOf(
   hostHeaders: readonly string[],
   { hosts, origins }: GuardSettings,
 ): StatusError | undefined {
-  const host = hostHeaders.length === 1 ? hostIn(hostHeaders[0] as string) : undefined // there is one
+  const host = hostHeaders.length === 1 ? hostOf(hostHeaders[0] as string) : undefined // there is one
   if (host === undefined) return new StatusError('INVALID_ARGUMENT', 'The request has no valid Host')
-  if (!isHere(host) && !hosts.includes(host)) return denied('The Host is not one of this server')
+  if (hosts !== 'any' && !isLoopback(host) && !hosts.includes(host)) return denied('The Host is not one of this server')
   const origin = headers.origin
   if (origin !== undefined && !isAllowedOrigin(origin, origins)) {
     return denied('The Origin is not allowed')
@@ -69,23 +70,6 @@ export function preflightHeaders(headers: RequestHeaders): Readonly<Record<strin
 function isAllowedOrigin(origin: string, origins: readonly string[]): boolean {
   if (origins.includes(origin)) return true
   const [, host] = /^https?:\/\/([^/]+)$/.exec(origin) ?? []
-  const name = host === undefined ? undefined : hostIn(host)
-  return name !== undefined && isHere(name)
-}
-
-/** The name in `name[:port]`, in lower case and without a dot at its end. */
-function hostIn(header: string): string | undefined {
-  const [, name] = /^(\[[0-9a-f:.]+\]|[\w.-]+)(?::\d{1,5})?$/i.exec(header) ?? []
-  return name?.toLowerCase().replace(/\.$/, '')
-}
-
-/** Whether a name can mean no other machine. */
-function isHere(name: string): boolean {
-  return name === 'localhost' || name.endsWith('.localhost') || name === '[::1]' || isLoopbackAddress(name)
-}
-
-/** 127.x.x.x, written in full. */
-function isLoopbackAddress(name: string): boolean {
-  const octets = /^127\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(name)?.slice(1)
-  return octets?.every((octet) => String(Number(octet)) === octet && Number(octet) < 256) ?? false
+  const name = host === undefined ? undefined : hostOf(host)
+  return name !== undefined && isLoopback(name)
 }

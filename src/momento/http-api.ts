@@ -15,7 +15,7 @@ import { pause } from './pause.ts'
 import { Poll, type PollResult } from './poll.ts'
 import { textOf } from './protobuf.ts'
 import { StatusError, statusErrorOf } from './status.ts'
-import { noSuchCache, type TopicAccess } from './topic-access.ts'
+import { noSuchCache, serverClosing, type TopicAccess } from './topic-access.ts'
 
 export interface HttpApiSettings {
   readonly topics: TopicAccess
@@ -88,9 +88,7 @@ export class HttpApi {
     await this.#suffer(faults.next('topic-subscribe', exchange.headers), exchange)
     const result = await this.#wait(exchange, grant, { ...request, resumeAt, page })
     if ('reason' in result) {
-      throw result.reason === 'deleted'
-        ? noSuchCache(request.cacheName)
-        : new StatusError('UNAVAILABLE', 'The server is closing')
+      throw result.reason === 'deleted' ? noSuchCache(request.cacheName) : serverClosing()
     }
     reply(exchange, 200, { headers, content: result })
   }

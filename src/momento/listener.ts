@@ -10,7 +10,7 @@ import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Se
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import type { Clock } from '../time/clock.ts'
+import { type Clock, MAX_TIMER_MS } from '../time/clock.ts'
 import { type Exchange, Http1Exchange, Http2Exchange } from './exchange.ts'
 import { Pulse } from './pulse.ts'
 
@@ -29,6 +29,8 @@ export interface ListenerOptions {
   readonly keepAliveMs: number
   /** Whether new connections are cut off at once. */
   readonly isBlocked: () => boolean
+  /** Told of connections that could not be accepted. */
+  readonly onError: (error: unknown) => void
   readonly handle: (exchange: Exchange) => void
 }
 
@@ -50,6 +52,8 @@ export class Listener {
   readonly #sockets = new Set<Socket>()
   readonly #sessions = new Set<ServerHttp2Session>()
   readonly #pings: Pulse
+  /** Known from the start on, and after the end. */
+  #port = 0
   #closing: Promise<void> | undefined
 
   private constructor(options: ListenerOptions) {
@@ -62,15 +66,20 @@ export class Listener {
   /** @returns rejects with the system's error when the port cannot be had */
   static async start(options: ListenerOptions): Promise<Listener> {
     const listener = new Listener(options)
+    const server = listener.#http1
     await new Promise<void>((resolve, reject) => {
-      listener.#http1.once('error', reject)
-      listener.#http1.listen(options.port, options.host, resolve)
+      server.once('error', reject)
+      server.listen(options.port, options.host, () => {
+        server.off('error', reject).on('error', options.onError)
+        resolve()
+      })
     })
+    listener.#port = (server.address() as AddressInfo).port // it listens on a port, not on a path
     return listener
   }
 
   get port(): number {
-    return (this.#http1.address() as AddressInfo).port // it listens on a port, not on a path
+    return this.#port
   }
 
   get connections(): number {
@@ -93,9 +102,9 @@ export class Listener {
     const closed = new Promise<void>((resolve) => this.#http1.close(() => resolve()))
     for (const session of this.#sessions) session.close()
     if (graceMs === 0) this.disconnectAll()
-    const timer = graceMs < Infinity ? clock.setTimer(() => this.disconnectAll(), graceMs) : undefined
+    const timer = clock.setTimer(() => this.disconnectAll(), Math.min(graceMs, MAX_TIMER_MS))
     await closed
-    if (timer !== undefined) clock.clearTimer(timer)
+    clock.clearTimer(timer)
     // The server is done when its sockets are as good as closed; they are when they say so.
     await Promise.all(Array.from(this.#sockets, (socket) => new Promise((resolve) => socket.once('close', resolve))))
   }

@@ -3,14 +3,12 @@
  *
  * Layer 26.
  */
-import type { Clock } from '../time/clock.ts'
-
-/** The longest delay that native timers keep; what is longer becomes that, 24 days. */
-const MAX_TIMER_MS = 2 ** 31 - 1
+import { type Clock, MAX_TIMER_MS } from '../time/clock.ts'
 
 /**
  * Resolves when the time is over, or earlier when there is nothing left to wait for.
  *
+ * @param ms beyond 24 days it is that: timers keep no more
  * @param onEnd told once what to call at that end
  */
 export function pause(clock: Clock, ms: number, onEnd: (callback: () => void) => void): Promise<void> {

@@ -4,7 +4,7 @@
  *
  * Layer 27. Source: Momento, HTTP API for topics.
  */
-import type { Clock } from '../time/clock.ts'
+import { type Clock, MAX_TIMER_MS } from '../time/clock.ts'
 import type { EndReason, TopicRecord, TopicSink } from './feed.ts'
 
 /** One of `items` in an answer. */
@@ -46,7 +46,7 @@ export class Poll implements TopicSink {
   constructor(clock: Clock, waitMs: number, finish: (result: PollResult) => void) {
     this.#clock = clock
     this.#finish = finish
-    this.#timer = clock.setTimer(() => this.cancel(), waitMs)
+    this.#timer = clock.setTimer(() => this.cancel(), Math.min(waitMs, MAX_TIMER_MS))
   }
 
   get isOver(): boolean {

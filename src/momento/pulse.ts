@@ -4,7 +4,7 @@
  *
  * Layer 26.
  */
-import type { Clock } from '../time/clock.ts'
+import { type Clock, MAX_TIMER_MS } from '../time/clock.ts'
 
 export class Pulse {
   readonly #clock: Clock
@@ -12,9 +12,10 @@ export class Pulse {
   readonly #beats = new Set<() => void>()
   #timer: unknown
 
+  /** @param periodMs beyond 24 days it is that: timers keep no more */
   constructor(clock: Clock, periodMs: number) {
     this.#clock = clock
-    this.#periodMs = periodMs
+    this.#periodMs = Math.min(periodMs, MAX_TIMER_MS)
   }
 
   /** Calls `beat` for the first time within a period, and then once a period. Returns what ends that. */

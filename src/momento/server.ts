@@ -5,11 +5,13 @@
  *
  * Layer 32.
  */
+import type { CloseOptions } from '../broker.ts'
 import {
   ANYTHING,
   COUNT,
   checkEach,
   DURATION,
+  OBJECT,
   orInfinity,
   type Rule,
   type Rules,
@@ -17,9 +19,13 @@ import {
   TEXT,
 } from '../checks.ts'
 import { BusbarError } from '../errors.ts'
+import { EVERYWHERE } from '../http/host.ts'
+import { checkClose } from '../options.ts'
+import { handled } from '../promises.ts'
+import { Grace } from '../time/grace.ts'
 import { Access, type ApiKey } from './access.ts'
 import { BodyReader } from './body.ts'
-import { CacheStore, type Caches } from './cache.ts'
+import { CacheStore, type Caches, isStore } from './cache.ts'
 import type { Exchange } from './exchange.ts'
 import { Faults } from './faults.ts'
 import { flavourOf, maxBodyBytes } from './grpc.ts'
@@ -71,7 +77,7 @@ const PERIOD: Rule = ['a duration in ms, at least 1', (value) => DURATION[1](val
 const RULES: Rules = {
   port: PORT,
   host: TEXT,
-  caches: ANYTHING,
+  caches: OBJECT,
   key: PEM,
   cert: PEM,
   apiKeys: ANYTHING,
@@ -85,6 +91,8 @@ const RULES: Rules = {
   adminPort: PORT,
 }
 
+/** What the vendor's client sends at most. */
+const MAX_REQUEST_BYTES = 10_486_000
 /** How long a client may read nothing of what it asked for. */
 const STALL_MS = 60_000
 /** How long a connection may take to say what it wants. */
@@ -116,22 +124,24 @@ export class MomentoServer implements AsyncDisposable {
   #listener: Listener | undefined
   #admin: Listener | undefined
   #closing: Promise<void> | undefined
+  /** Told of failures that are nobody's fault but ours. */
+  readonly #report = (error: unknown): void =>
+    this.caches.report(error, { kind: 'handler', topic: '', filter: 'MomentoServer' })
 
   private constructor(options: MomentoServerOptions) {
-    const { apiKeys, caches = [], heartbeatMs = 1000, hosts = [], origins = [], pollMs = 25_000 } = options
-    const { maxRequestBytes = 10_486_000, maxSubscriptions = 10_000, maxValueBytes = Infinity } = options
-    this.#ownsCaches = !(caches instanceof CacheStore)
-    this.caches = caches instanceof CacheStore ? caches : new CacheStore({ caches })
+    const { apiKeys, caches = [], heartbeatMs = 1000, origins = [], pollMs = 25_000 } = options
+    const { maxRequestBytes = MAX_REQUEST_BYTES, maxSubscriptions = 10_000, maxValueBytes = Infinity } = options
+    this.#ownsCaches = !isStore(caches)
+    this.caches = isStore(caches) ? caches : new CacheStore({ caches })
     const { clock } = this.caches
     const topics = new TopicAccess(this.caches, { maxValueBytes, maxSubscriptions })
     const bodies = new BodyReader({ budgetBytes: BODY_BUDGET_BYTES, timeoutMs: BODY_MS, clock })
     const access = new Access(apiKeys)
     const { faults } = this
-    const report = (error: unknown): void =>
-      this.caches.report(error, { kind: 'handler', topic: '', filter: 'MomentoServer' })
+    const report = this.#report
     const common = { topics, access, faults, bodies, maxRequestBytes, clock, report }
     this.#topics = topics
-    this.#guard = { hosts: [...hosts, ...(options.host === undefined ? [] : [options.host])], origins }
+    this.#guard = { hosts: hostsOf(options), origins }
     this.#rpcs = new RpcService({
       ...common,
       caches: this.caches,
@@ -163,7 +173,7 @@ export class MomentoServer implements AsyncDisposable {
     cert,
     host = '127.0.0.1',
     key,
-    maxRequestBytes = 10_486_000,
+    maxRequestBytes = MAX_REQUEST_BYTES,
     port = 0,
   }: MomentoServerOptions): Promise<void> {
     const common = {
@@ -173,6 +183,7 @@ export class MomentoServer implements AsyncDisposable {
       maxBodyBytes: maxBodyBytes('webText', maxRequestBytes),
       headersMs: HEADERS_MS,
       keepAliveMs: KEEP_ALIVE_MS,
+      onError: this.#report,
     }
     const isBlocked = (): boolean => this.faults.isBlocked
     this.#listener = await Listener.start({ ...common, port, isBlocked, handle: (exchange) => this.#route(exchange) })
@@ -231,10 +242,17 @@ export class MomentoServer implements AsyncDisposable {
   /**
    * Takes no more connections, ends all subscriptions, and waits for the requests that are under way, for `graceMs` at
    * most (default 5 000). Closes the caches too, unless they came as a store. Idempotent.
+   *
+   * @returns the same promise for every further call. Rejects with `ERR_OPTION_INVALID`, and then nothing has changed
    */
-  close({ graceMs = 5000 }: { readonly graceMs?: number } = {}): Promise<void> {
-    this.#closing ??= this.#close(graceMs)
-    return this.#closing
+  close(options: CloseOptions = {}): Promise<void> {
+    if (this.#closing !== undefined) return this.#closing
+    try {
+      this.#closing = this.#close(checkClose(options).graceMs ?? 5000)
+      return this.#closing
+    } catch (error) {
+      return handled(Promise.reject(error))
+    }
   }
 
   /** As `close()`. */
@@ -243,10 +261,12 @@ export class MomentoServer implements AsyncDisposable {
   }
 
   async #close(graceMs: number): Promise<void> {
+    const grace = new Grace(graceMs, this.caches.clock)
+    this.#topics.refuseSubscriptions()
     this.#rpcs.endSubscriptions()
     this.#http.endPolls()
     await Promise.all([this.#listener?.close(graceMs), this.#admin?.close(0)])
-    if (this.#ownsCaches) await this.caches.close({ graceMs })
+    if (this.#ownsCaches) await this.caches.close({ graceMs: grace.leftMs })
   }
 
   /** Pages cannot speak gRPC over HTTP/2, so it is always let in. What they can speak is looked at first. */
@@ -277,4 +297,10 @@ export class MomentoServer implements AsyncDisposable {
     else return refuse(exchange, new StatusError('NOT_FOUND', 'There is GET /block and GET /unblock'), {})
     exchange.reply(204, {})
   }
+}
+
+/** Who listens everywhere cannot know by which names; a key, when one is asked for, is sent by no rebound page. */
+function hostsOf({ apiKeys, host = '127.0.0.1', hosts = [] }: MomentoServerOptions): GuardSettings['hosts'] {
+  if (EVERYWHERE.includes(host) && apiKeys !== undefined) return 'any'
+  return [host, ...hosts].map((name) => name.toLowerCase())
 }

@@ -27,6 +27,7 @@ export class TopicAccess {
   readonly #caches: CacheStore
   readonly #limits: TopicLimits
   #subscriptions = 0
+  #isClosing = false
 
   constructor(caches: CacheStore, limits: TopicLimits) {
     this.#caches = caches
@@ -62,6 +63,7 @@ export class TopicAccess {
   subscribe(grant: Grant, request: SubscriptionRequest, sink: TopicSink): () => void {
     const { topic, resumeAt, page } = request
     const cache = this.#open(grant, 'subscribe', request)
+    if (this.#isClosing) throw serverClosing()
     if (this.#subscriptions >= this.#limits.maxSubscriptions) {
       // The word "subscribers" tells the vendor's client which limit it was.
       throw new StatusError('RESOURCE_EXHAUSTED', `There are ${this.#subscriptions} subscribers, which is the limit`)
@@ -72,6 +74,11 @@ export class TopicAccess {
       this.#subscriptions--
       end()
     }
+  }
+
+  /** From now on: what began before the end of a server, and asks after it, would hold it up. */
+  refuseSubscriptions(): void {
+    this.#isClosing = true
   }
 
   #open(grant: Grant, action: 'publish' | 'subscribe', { cacheName, topic }: TopicName): Cache {
@@ -91,6 +98,10 @@ export function checkName(name: string, what: 'cache' | 'topic'): void {
 
 export function noSuchCache(name: string): StatusError {
   return new StatusError('NOT_FOUND', `Cache with name: ${shown(name)} doesn't exist`)
+}
+
+export function serverClosing(): StatusError {
+  return new StatusError('UNAVAILABLE', 'The server is closing')
 }
 
 export function shown(name: string): string {

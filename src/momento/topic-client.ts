@@ -5,9 +5,9 @@
  *
  * Layer 32. Source of the answers: `@gomomento/sdk`, AbstractPubsubClient.
  */
-import { checkEach, OBJECT, oneOf, type Rules, TEXT } from '../checks.ts'
+import { checkEach, isDuration, isObject, OBJECT, oneOf, type Rules, TEXT } from '../checks.ts'
 import { handled } from '../promises.ts'
-import { type Cache, CacheStore, type Caches } from './cache.ts'
+import { type Cache, CacheStore, type Caches, isStore } from './cache.ts'
 import { CancelledError, InvalidArgumentError, SdkError, sdkErrorOf } from './errors.ts'
 import { isBytes, type TopicPosition, type TopicValue } from './feed.ts'
 import { Receiver, type SubscribeCallOptions } from './receiver.ts'
@@ -183,17 +183,13 @@ interface Request {
   readonly options: SubscribeCallOptions
 }
 
-/** Whichever copy of the package made it. A cache of these names would be a broker, and no function. */
-function isStore(caches: CacheStore | Caches): caches is CacheStore {
-  return 'get' in caches && typeof caches.get === 'function'
-}
-
 function checkName(what: 'cache' | 'topic', name: unknown): asserts name is string {
   if (typeof name !== 'string') throw new InvalidArgumentError(`${what} name must be a string`)
   if (name.trim() === '') throw new InvalidArgumentError(`${what} name must not be empty`)
 }
 
 function checkCallbacks(options: SubscribeCallOptions): void {
+  if (!isObject(options)) throw new InvalidArgumentError('options must be an object')
   for (const name of CALLBACKS) {
     const callback: unknown = options[name]
     if (callback !== undefined && typeof callback !== 'function') {
@@ -203,7 +199,19 @@ function checkCallbacks(options: SubscribeCallOptions): void {
 }
 
 function positionOf(options: SubscribeCallOptions): TopicPosition {
-  return { resumeAt: options.resumeAtTopicSequenceNumber ?? 0, page: options.resumeAtTopicSequencePage ?? 0 }
+  return {
+    resumeAt: numberIn(options, 'resumeAtTopicSequenceNumber'),
+    page: numberIn(options, 'resumeAtTopicSequencePage'),
+  }
+}
+
+function numberIn(
+  options: SubscribeCallOptions,
+  name: 'resumeAtTopicSequenceNumber' | 'resumeAtTopicSequencePage',
+): number {
+  const number: unknown = options[name] ?? 0
+  if (!isDuration(number)) throw new InvalidArgumentError(`${name} must be a number of at least 0`)
+  return number
 }
 
 /** A value that nobody else can change. */

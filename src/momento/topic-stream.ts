@@ -10,8 +10,7 @@ import type { Call } from './call.ts'
 import type { Verdict } from './faults.ts'
 import type { EndReason, TopicRecord, TopicSink } from './feed.ts'
 import { discontinuityMessage, HEARTBEAT, itemMessage } from './messages.ts'
-import { StatusError } from './status.ts'
-import { noSuchCache } from './topic-access.ts'
+import { noSuchCache, serverClosing } from './topic-access.ts'
 
 export interface TopicStreamOptions {
   readonly call: Call
@@ -43,7 +42,7 @@ export class TopicStream implements TopicSink {
 
   end(reason: EndReason): void {
     const { call, cacheName } = this.#options
-    call.fail(reason === 'deleted' ? noSuchCache(cacheName) : new StatusError('UNAVAILABLE', 'The server is closing'))
+    call.fail(reason === 'deleted' ? noSuchCache(cacheName) : serverClosing())
   }
 
   /** Sends a heartbeat, unless the client has yet to read what it was sent. */

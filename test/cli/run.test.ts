@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { ManualClock } from 'busbar/testing'
+import { announceMomento } from '../../src/cli/announcement.ts'
 import { helpText } from '../../src/cli/known-flags.ts'
 import { type CommandHost, runCommand } from '../../src/cli/run.ts'
-import type { RunningSidecar, SidecarOptions } from '../../src/cli/starters.ts'
+import type { MomentoOptions, RunningSidecar, SidecarOptions } from '../../src/cli/starters.ts'
 import type { ComponentSpec, SubscriptionSpec } from '../../src/dapr/wire.ts'
 import { Broker } from '../../src/index.ts'
 import { Screen } from './screen.ts'
@@ -48,6 +49,9 @@ class Stage implements RunningSidecar {
   start: () => Promise<void> = async () => {}
   discovery: () => Promise<void> = async () => {}
   closing: () => Promise<void> = async () => {}
+  closingMomento: () => Promise<void> = async () => {}
+  /** What a server for Momento's clients was asked with. */
+  momento: MomentoOptions | undefined
 
   constructor() {
     this.asked = new Promise((resolve) => (this.#ask = resolve))
@@ -67,9 +71,16 @@ class Stage implements RunningSidecar {
         await this.start()
         return this
       },
-      momento: async ({ port, caches }) => {
-        this.calls.push(`momento ${port} ${Object.keys(caches)}`)
-        return { port: 8080, close: async ({ graceMs }) => void this.calls.push(`close momento ${graceMs}`) }
+      momento: async (options) => {
+        this.momento = options
+        this.calls.push(`momento ${options.port} ${Object.keys(options.caches)}`)
+        return {
+          port: 8080,
+          close: async ({ graceMs }) => {
+            this.calls.push(`close momento ${graceMs}`)
+            await this.closingMomento()
+          },
+        }
       },
     })
   }
@@ -318,6 +329,39 @@ describe('runCommand, with --momento-port', () => {
     stage.signal('SIGTERM')
     assert.equal(await running, 0)
     assert.deepEqual(stage.calls, ['start', `momento 0 ${inMemory.name}`, 'close momento 5000', 'close 5000'])
+  })
+
+  it('says at which host', () => {
+    assert.equal(announceMomento('http://[::1]:1', 2, ['a']).message, 'Momento Topics at [::1]:2, with the caches "a"')
+  })
+
+  it('has one grace time for both', async () => {
+    const stage = new Stage()
+    stage.closingMomento = () => stage.clock.advance(3000)
+    const running = stage.run(['--momento-port', '0'])
+    await stage.stdout.shows(/Momento.*\n/)
+    stage.signal('SIGTERM')
+    assert.equal(await running, 0)
+    assert.deepEqual(stage.calls.slice(-2), ['close momento 5000', 'close 2000'])
+  })
+
+  it('guards it as the sidecar is guarded, at the same address', async () => {
+    const stage = new Stage()
+    const args = ['--momento-port', '0', '--dapr-listen-addresses', '0.0.0.0']
+    const running = stage.run(args, { DAPR_API_TOKEN: 'sesame' })
+    await stage.stdout.shows(/Momento.*\n/)
+    assert.deepEqual([stage.momento?.host, stage.momento?.apiKeys], ['0.0.0.0', ['sesame']])
+    stage.signal('SIGTERM')
+    await running
+  })
+
+  it('asks for no key when there is no token', async () => {
+    const stage = new Stage()
+    const running = stage.run(['--momento-port', '0'], {})
+    await stage.stdout.shows(/Momento.*\n/)
+    assert.equal(stage.momento?.apiKeys, undefined)
+    stage.signal('SIGTERM')
+    await running
   })
 })
 

@@ -36,6 +36,13 @@ describe('refusalOf', () => {
     it(`turns away who calls ${host}`, () => assert.equal(statusFor({}, [host]), 403))
   }
 
+  it('lets in who calls anything when that makes no difference', () => {
+    const any = { hosts: 'any', origins: [] } as const
+    assert.equal(refusalOf({}, ['cache.example'], any), undefined)
+    assert.equal(refusalOf({}, ['cache.example/'], any)?.httpStatus, 400)
+    assert.equal(refusalOf({ origin: 'https://evil' }, ['cache.example'], any)?.httpStatus, 403)
+  })
+
   for (const hosts of [
     [],
     ['localhost', 'evil.example'],

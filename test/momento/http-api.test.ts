@@ -250,6 +250,18 @@ describe('GET /topics/{cacheName}/{topicName}', () => {
       assert.equal((await polled).status, 503)
     }))
 
+  it('answers 503 when its turn comes while the server closes', () =>
+    withServer(async ({ ask, clock, server }) => {
+      server.faults.inject({ rpcs: ['topic-subscribe'], delayMs: 100 })
+      const polled = ask('/topics/c/t')
+      while (server.connections === 0) await new Promise(setImmediate)
+      await ask('/topics/c/u', 'v') // the poll has arrived by then
+      const closed = server.close({ graceMs: Infinity })
+      await clock.advance(100)
+      assert.equal((await polled).status, 503)
+      await closed
+    }))
+
   it('is forgotten when the client goes away, a thousand times', () =>
     withServer(async ({ server }) => {
       for (let i = 0; i < 10; i++) {

@@ -39,6 +39,7 @@ async function withListener(test: (rig: Rig) => Promise<void>, options: Partial<
     headersMs: 10_000,
     keepAliveMs: 20_000,
     isBlocked: () => false,
+    onError: (error) => assert.ifError(error),
     ...options,
     handle,
   })

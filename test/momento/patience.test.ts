@@ -57,6 +57,30 @@ describe('Pulse', () => {
   })
 })
 
+describe('A period that no timer keeps', () => {
+  /** Remembers the longest delay, and never calls back. */
+  class Witness extends ManualClock {
+    longestMs = 0
+
+    override setTimer(_: () => void, delayMs: number): unknown {
+      this.longestMs = Math.max(this.longestMs, delayMs)
+      return undefined
+    }
+  }
+
+  for (const [what, start] of [
+    ['a pulse', (clock) => void new Pulse(clock, 1e12).add(() => {})],
+    ['a pause', (clock) => void pause(clock, 1e12, () => {})],
+    ['a poll', (clock) => void new Poll(clock, 1e12, () => {})],
+  ] as const satisfies readonly (readonly [string, (clock: Witness) => void])[]) {
+    it(`is 24 days for ${what}`, () => {
+      const clock = new Witness()
+      start(clock)
+      assert.equal(clock.longestMs, 2 ** 31 - 1)
+    })
+  }
+})
+
 describe('pause', () => {
   it('ends when the time is over', async () => {
     const clock = new CountingClock()

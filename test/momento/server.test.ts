@@ -12,6 +12,7 @@ import {
   CREATE_CACHE,
   cacheRequest,
   DELETE_CACHE,
+  exchangeText,
   fieldsOf,
   framed,
   LIST_CACHES,
@@ -535,6 +536,47 @@ describe('MomentoServer', () => {
       await closed
     }))
 
+  it('refuses a subscription whose turn comes while it closes', () =>
+    withServer(async ({ client, clock, server }) => {
+      server.faults.inject({ rpcs: ['topic-subscribe'], delayMs: 100, count: 1 })
+      const late = client.call(SUBSCRIBE, subscribeRequest('c', 't'))
+      await client.subscribe('c', 't') // the other one has arrived by then
+      const closed = server.close({ graceMs: Infinity })
+      await clock.advance(100)
+      assert.equal((await late.ended).status, STATUS.UNAVAILABLE)
+      await closed
+    }))
+
+  it('refuses to close in a way that makes no sense, and goes on', () =>
+    withServer(async ({ client, server }) => {
+      for (const options of [{ graceMs: Number.NaN }, { graceMs: -1 }, { grace: 1 }]) {
+        // The last one is what the types do not let through.
+        await assert.rejects(server.close(options as { graceMs: number }), { code: 'ERR_OPTION_INVALID' })
+      }
+      assert.equal((await client.publish('c', 't', 'v')).status, STATUS.OK)
+    }))
+
+  for (const [what, options, host, status] of [
+    ['its names, however they are written', { hosts: ['Cache.Example'] }, 'cache.EXAMPLE', 204],
+    ['no other name', { hosts: ['cache.example'] }, 'other.example', 403],
+    ['any name when it listens everywhere and asks for a key', { host: '0.0.0.0', apiKeys: ['k'] }, 'a.example', 204],
+    ['no other name when it listens everywhere and asks for none', { host: '0.0.0.0' }, 'a.example', 403],
+  ] as const) {
+    it(`answers to ${what}`, () =>
+      withServer(async ({ server }) => {
+        const answered = exchangeText(server.port, `OPTIONS / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
+        assert.match(await answered, new RegExp(`^HTTP/1.1 ${status} `))
+      }, options))
+  }
+
+  it('still says where it listened when it has closed', async () => {
+    const server = await MomentoServer.start({ adminPort: 0 })
+    const { port, adminPort } = server
+    await server.close()
+    assert.ok(port > 0)
+    assert.deepEqual([server.port, server.adminPort], [port, adminPort])
+  })
+
   it('waits for no longer than the grace time', () =>
     withServer(async ({ client, clock, server }) => {
       server.faults.inject({ rpcs: ['topic-publish'], delayMs: 60_000 })
@@ -586,6 +628,8 @@ describe('MomentoServer', () => {
     [{ maxSubscriptions: 0 }, 'maxSubscriptions'],
     [{ apiKeys: [''] }, 'apiKeys.0.key'],
     [{ caches: [''] }, 'caches'],
+    [{ caches: 'c' }, 'caches'],
+    [{ caches: null }, 'caches'],
     [{ origins: 'x' }, 'origins'],
     [{ prot: 1 }, 'prot'],
   ] as const) {

@@ -59,6 +59,9 @@ async function publishAll(client: TopicClient, values: Iterable<string | Uint8Ar
 const NO_CACHE =
   "A cache with the specified name does not exist.  To resolve this error, make sure you have created the cache before attempting to use it: 5 NOT_FOUND: Cache with name: nope doesn't exist"
 
+/** What the vendor's client puts before every message about an argument. */
+const prefix = 'Invalid argument passed to Momento client: '
+
 describe('TopicClient.publish', () => {
   it('succeeds whether or not anybody listens', async () => {
     const { client } = clientOf()
@@ -175,7 +178,6 @@ describe('TopicClient.publish', () => {
 })
 
 describe('TopicClient checks names', () => {
-  const prefix = 'Invalid argument passed to Momento client: '
   for (const [cacheName, topicName, says] of [
     ['', 't', 'cache name must not be empty'],
     ['   ', 't', 'cache name must not be empty'],
@@ -360,6 +362,26 @@ describe('TopicClient.subscribe', () => {
     await turn()
     assert.deepEqual(told, [], 'it never began')
   })
+})
+
+describe('The options of a subscription', () => {
+  for (const [options, says] of [
+    [null, 'options must be an object'],
+    [5, 'options must be an object'],
+    [{ onItem: 'log' }, 'onItem must be a function'],
+    [{ resumeAtTopicSequenceNumber: '1' }, 'resumeAtTopicSequenceNumber must be a number of at least 0'],
+    [{ resumeAtTopicSequencePage: -1 }, 'resumeAtTopicSequencePage must be a number of at least 0'],
+  ] as const) {
+    it(`are refused when they are ${JSON.stringify(options)}`, async () => {
+      const { client, store } = clientOf()
+      // What the compiler would not let through.
+      const response = await client.subscribe('c', 't', options as unknown as SubscribeCallOptions)
+      assert.ok(response.type === 'Error')
+      assert.equal(response.errorCode(), 'INVALID_ARGUMENT_ERROR')
+      assert.equal(response.message(), prefix + says)
+      assert.equal(store.get('c')?.subscribers, 0)
+    })
+  }
 })
 
 describe('The callbacks of a subscription', () => {

@@ -2,9 +2,9 @@
  * The time that an ending may take: one for all of its steps, so that what the
  * first one used up is not there for the last.
  *
- * Layer 18.
+ * Layer 3.
  */
-import { type Clock, MAX_TIMER_MS } from '../time/clock.ts'
+import { type Clock, MAX_TIMER_MS } from './clock.ts'
 
 export class Grace {
   readonly #clock: Clock

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { Bytes, bodyInit, readStream } from '../../src/dapr/bytes.ts'
+import { Bytes, bodyInit, readStream } from '../../src/http/bytes.ts'
 
 function streamOf(chunks: readonly Uint8Array[], onCancel?: (reason: unknown) => void): ReadableStream<Uint8Array> {
   const left = [...chunks]
