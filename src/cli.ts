@@ -3,7 +3,7 @@
  * The command `busbar`: hands the process that it is, and the sidecar, to
  * cli/run.ts. Nothing is decided here.
  *
- * Layer 38.
+ * Layer 39.
  */
 import { readFileSync } from 'node:fs'
 import { runCommand } from './cli/run.ts'

@@ -47,6 +47,8 @@ const layers: readonly (readonly string[])[] = [
   ['hub.ts'],
   ['acceptance.ts', 'registry.ts'],
   ['broker.ts', 'testing/manual-clock.ts'],
+  // What both doors onto the network have in common.
+  ['http/bytes.ts', 'http/host.ts'],
   // Dapr: words and small decisions; events and configuration; delivery; the sidecar.
   [
     'dapr/app-path.ts',

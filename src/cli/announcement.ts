@@ -2,7 +2,7 @@
  * What the command says of a sidecar when it has started and when it knows the
  * subscriptions of the app: what is served where, in words.
  *
- * Layer 36.
+ * Layer 37.
  */
 import type { LogEntry } from '../dapr/log.ts'
 import type { ComponentSpec, SubscriptionSpec } from '../dapr/wire.ts'

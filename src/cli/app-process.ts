@@ -6,7 +6,7 @@
  * terminal reaches Busbar alone, which finishes what is in flight before it
  * hands it on; and what `npm start` has started goes with it.
  *
- * Layer 33. Source of the variables and of the prefix: `dapr run`.
+ * Layer 34. Source of the variables and of the prefix: `dapr run`.
  */
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -2,7 +2,7 @@
  * Texts of resources and configurations from the file system: which files, in
  * which order. Not what is in them.
  *
- * Layer 33. Source: daprd reads the `.yaml` and `.yml` files of a directory by
+ * Layer 34. Source: daprd reads the `.yaml` and `.yml` files of a directory by
  * name, not those of directories inside it.
  */
 import { readdir, readFile, stat } from 'node:fs/promises'

@@ -2,7 +2,7 @@
  * A command line, taken apart: which flags were given, with what text, and the
  * command behind `--`. Knows how flags are written, not what they mean.
  *
- * Layer 34. Source of the forms: daprd takes one dash for two, `dapr run` has
+ * Layer 35. Source of the forms: daprd takes one dash for two, `dapr run` has
  * one-letter names, and both let `=` or the next word hold a value.
  */
 import { refuseOption } from '../checks.ts'

@@ -3,7 +3,7 @@
  * becomes of each. Not how they are written on a command line (flags.ts), nor
  * what their values mean (settings.ts).
  *
- * Layer 33. Source of the names: daprd's options, the options of its logger and
+ * Layer 34. Source of the names: daprd's options, the options of its logger and
  * of its metrics, and Dapr's command line tool.
  */
 

@@ -3,7 +3,7 @@
  * others said (topics, ids, errors) cannot break out of its line, colour a
  * terminal, flood the log or show a token.
  *
- * Layer 33. Source of the JSON keys: daprd's log.
+ * Layer 34. Source of the JSON keys: daprd's log.
  */
 
 import type { Log, LogEntry, LogLevel } from '../dapr/log.ts'

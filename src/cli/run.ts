@@ -4,7 +4,7 @@
  * `POST /v1.0/shutdown` says so. Everything of the process comes in as an
  * argument, so does the sidecar.
  *
- * Layer 37.
+ * Layer 38.
  */
 import { constants } from 'node:os'
 import type { Log, LogEntry } from '../dapr/log.ts'

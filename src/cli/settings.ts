@@ -3,7 +3,7 @@
  * filled in: everything that starting a sidecar and an app needs to know. Reads
  * no file and starts nothing.
  *
- * Layer 35. Source of names and defaults: daprd's options and Dapr's
+ * Layer 36. Source of names and defaults: daprd's options and Dapr's
  * environment variables. A flag goes before its variable.
  */
 import { refuseOption } from '../checks.ts'

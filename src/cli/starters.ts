@@ -2,7 +2,7 @@
  * What the command starts, as it sees it: a sidecar, and beside it a server for
  * Momento's clients. Tests give it others.
  *
- * Layer 36.
+ * Layer 37.
  */
 import type { AnyBroker } from '../broker.ts'
 import type { Log } from '../dapr/log.ts'

@@ -2,7 +2,7 @@
  * What `GET /v1.0/metadata` says of a sidecar, but for its id, its version and
  * what others have put there.
  *
- * Layer 24. Source: dapr/dapr, pkg/api/http/metadata.go.
+ * Layer 25. Source: dapr/dapr, pkg/api/http/metadata.go.
  */
 import { connectionOf } from './app.ts'
 import type { Pubsub } from './pubsub.ts'

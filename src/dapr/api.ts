@@ -1,7 +1,7 @@
 /**
  * The sidecar's HTTP API: from a request to what answers it.
  *
- * Layer 22. Source: dapr/dapr, pkg/api/http.
+ * Layer 23. Source: dapr/dapr, pkg/api/http.
  */
 import { appIdMismatch, bodyUnreadable, notReady, notRouted, requestMalformed } from './errors.ts'
 import { routeOf } from './paths.ts'

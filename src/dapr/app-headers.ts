@@ -2,7 +2,7 @@
  * The headers of a delivery: fixed ones, and the message's metadata as far as
  * it may become headers at all.
  *
- * Layer 19. Source: dapr/dapr, pkg/messaging/v1/util.go and pkg/channel/http/http_channel.go.
+ * Layer 20. Source: dapr/dapr, pkg/messaging/v1/util.go and pkg/channel/http/http_channel.go.
  */
 import type { Metadata, WireEvent } from './wire.ts'
 

@@ -2,7 +2,7 @@
  * From the route of a subscription to the path of a request to the app. A route
  * is text from outside: it chooses a path, never a host.
  *
- * Layer 18. Source: daprd's HTTP app channel; Go's `path.Clean` and `net/url`.
+ * Layer 19. Source: daprd's HTTP app channel; Go's `path.Clean` and `net/url`.
  */
 
 /**

@@ -3,7 +3,7 @@
  * choose, and from the answer to a verdict. Bytes that came in over the wire go
  * out unchanged.
  *
- * Layer 21. Source: dapr/dapr, pkg/runtime/subscription/{subscription,bulksubscription}.go.
+ * Layer 22. Source: dapr/dapr, pkg/runtime/subscription/{subscription,bulksubscription}.go.
  */
 import type { Message } from '../delivery/message.ts'
 import { parseTime } from '../event/cloudevent.ts'

@@ -1,7 +1,7 @@
 /**
  * Where the app is: from what a user says of it to the way there.
  *
- * Layer 23.
+ * Layer 24.
  */
 
 import { isLoopback } from '../http/host.ts'

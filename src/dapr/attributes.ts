@@ -2,7 +2,7 @@
  * From the attributes of an event on the wire to what the broker is told about
  * it: those that CloudEvents allows, and when it expires.
  *
- * Layer 19.
+ * Layer 20.
  */
 import { checkAttribute } from '../event/cloudevent.ts'
 import type { PublishOptions } from '../options.ts'

@@ -2,7 +2,7 @@
  * A circuit breaker: counts how calls end, lets none through for a while after
  * too many failures, then a few to see. A state machine that is told the time.
  *
- * Layer 19. Source: Dapr's Resiliency resource, `circuitBreakers`.
+ * Layer 20. Source: Dapr's Resiliency resource, `circuitBreakers`.
  */
 import { compileExpression } from './expression.ts'
 

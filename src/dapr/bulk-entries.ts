@@ -3,7 +3,7 @@
  * list of structs. Numbers in events go through a double on the way, as they do
  * in daprd.
  *
- * Layer 20. Source: daprd's `pkg/api/http/http.go` and `util.go`.
+ * Layer 21. Source: daprd's `pkg/api/http/http.go` and `util.go`.
  */
 import { CLOUD_EVENT, fromBase64, isMediaType, jsonText, OCTET_STREAM } from './content.ts'
 import { firstValue } from './json-text.ts'

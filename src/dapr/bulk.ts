@@ -5,7 +5,7 @@
  * Unlike daprd over its in-memory component, which hands over one message at a
  * time and so never fills a batch, batches fill for real.
  *
- * Layer 20. Source: dapr/dapr, pkg/runtime/pubsub/default_bulksub.go.
+ * Layer 21. Source: dapr/dapr, pkg/runtime/pubsub/default_bulksub.go.
  */
 import type { Message } from '../delivery/message.ts'
 import { type Clock, MAX_TIMER_MS } from '../time/clock.ts'

@@ -2,7 +2,7 @@
  * Calls of the app: so many at a time, first come first served. Each ends once:
  * by itself, by its signal, or because all of them end.
  *
- * Layer 18.
+ * Layer 19.
  */
 import { BusbarError } from '../errors.ts'
 

@@ -3,7 +3,7 @@
  * Busbar serves each kind: all from memory, with the wildcards of the broker
  * that it stands for.
  *
- * Layer 19. Source: Dapr's Component resource (v1alpha1), the templates of its
+ * Layer 20. Source: Dapr's Component resource (v1alpha1), the templates of its
  * metadata, and the pub/sub components of dapr/components-contrib.
  */
 import { refuseOption } from '../checks.ts'

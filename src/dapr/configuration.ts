@@ -2,7 +2,7 @@
  * From what a user asked of a sidecar to what it serves: components,
  * subscriptions and policies, whichever form they came in.
  *
- * Layer 23.
+ * Layer 24.
  */
 import type { AnyBroker } from '../broker.ts'
 import { refuseOption } from '../checks.ts'

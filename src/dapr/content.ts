@@ -1,7 +1,7 @@
 /**
  * What a published body is, by its content type: JSON, text or bytes.
  *
- * Layer 19. Source: daprd's `contenttype` package and the data rules of its
+ * Layer 20. Source: daprd's `contenttype` package and the data rules of its
  * envelope.
  */
 import { firstValue, isTooDeep } from './json-text.ts'

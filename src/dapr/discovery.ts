@@ -1,7 +1,7 @@
 /**
  * Asking the app what it subscribes to, as soon as it listens.
  *
- * Layer 21. Source: dapr/dapr, pkg/runtime/runtime.go and pkg/runtime/pubsub/subscriptions.go.
+ * Layer 22. Source: dapr/dapr, pkg/runtime/runtime.go and pkg/runtime/pubsub/subscriptions.go.
  */
 import { BusbarError } from '../errors.ts'
 import { handled } from '../promises.ts'

@@ -2,7 +2,7 @@
  * Time as Go writes it: durations, `1h30m` or `250ms`, in metadata and in
  * resources; moments, in envelopes.
  *
- * Layer 18. Source: Go's `time.ParseDuration` and `time.RFC3339`.
+ * Layer 19. Source: Go's `time.ParseDuration` and `time.RFC3339`.
  */
 
 /** Units in ms. The micro sign comes in two code points. */

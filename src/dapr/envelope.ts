@@ -4,7 +4,7 @@
  * handlers in this process; an event published in process becomes bytes when
  * an app wants it.
  *
- * Layer 20. Source: `pubsub/envelope.go` of Dapr's components.
+ * Layer 21. Source: `pubsub/envelope.go` of Dapr's components.
  */
 import type { Message } from '../delivery/message.ts'
 import { parseTime } from '../event/cloudevent.ts'

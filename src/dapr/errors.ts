@@ -2,7 +2,7 @@
  * Answers that are errors, each as daprd words it. Most carry `details` in the
  * style of `google.rpc`; those of the sidecar itself do not.
  *
- * Layer 19. Source: daprd's `pkg/api/errors/pubsub.go` and `pkg/messages`.
+ * Layer 20. Source: daprd's `pkg/api/errors/pubsub.go` and `pkg/messages`.
  */
 import type { ApiResponse, Metadata } from './wire.ts'
 

@@ -3,7 +3,7 @@
  * has it handled, writes what came of it. An answer that is known before the
  * request is here whole goes out at once, and what still comes is let go.
  *
- * Layer 20.
+ * Layer 21.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'

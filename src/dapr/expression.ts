@@ -7,7 +7,7 @@
  * a budget of steps, data that cannot reach a prototype, `matches` in linear
  * time, and no function that Dapr's CEL (the standard library) does not have.
  *
- * Layer 18. Sources: CEL specification, list of standard definitions; RE2.
+ * Layer 19. Sources: CEL specification, list of standard definitions; RE2.
  */
 import { type ASTNode, Environment } from '@marcbachmann/cel-js'
 import { RE2JS } from 're2js'

@@ -3,7 +3,7 @@
  * `Request` in, a `Response` out, with the same checks and limits as our own
  * server. Which hosts may be named is up to the server in front.
  *
- * Layer 20.
+ * Layer 21.
  */
 import { bodyInit, readStream } from '../http/bytes.ts'
 import { type GuardSettings, guardRequest, hostCheck, type RequestHead, refusal } from './guard.ts'

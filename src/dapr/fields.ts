@@ -3,7 +3,7 @@
  * whatever its case, the last one counts, null is absent, unknown ones are left
  * alone. A member of the wrong type is refused with the path that leads to it.
  *
- * Layer 18. Source: Go's `encoding/json`.
+ * Layer 19. Source: Go's `encoding/json`.
  */
 import { BusbarError, quote } from '../errors.ts'
 

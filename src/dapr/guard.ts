@@ -5,7 +5,7 @@
  * to this machine, are turned away. So is whatever two parsers could read in two
  * ways.
  *
- * Layer 19. Source of the token's rules: dapr/dapr, pkg/api/http/middlewares.go.
+ * Layer 20. Source of the token's rules: dapr/dapr, pkg/api/http/middlewares.go.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { refuseOption } from '../checks.ts'

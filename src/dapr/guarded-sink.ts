@@ -2,7 +2,7 @@
  * A sink behind a circuit breaker: after too many failures nothing is delivered
  * for a while.
  *
- * Layer 21.
+ * Layer 22.
  */
 import type { Message } from '../delivery/message.ts'
 import type { Clock } from '../time/clock.ts'

@@ -2,7 +2,7 @@
  * What `sidecar.subscribe()` and `sidecar.subscribeBulk()` are asked for, and
  * the one place where that is checked.
  *
- * Layer 22.
+ * Layer 23.
  */
 import { COUNT, checkEach, checkOne, DURATION, FUNCTION, oneOf, type Rules, TEXT } from '../checks.ts'
 import type {

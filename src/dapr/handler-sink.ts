@@ -2,7 +2,7 @@
 /**
  * Delivery to a handler in this process, with Dapr's words for how it went.
  *
- * Layer 21.
+ * Layer 22.
  */
 import type { Message } from '../delivery/message.ts'
 import type { CloudEvent } from '../event/cloudevent.ts'

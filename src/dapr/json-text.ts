@@ -4,7 +4,7 @@
  * writing would not. Reads and writes as Go does: the first value of a text
  * counts and what follows is ignored; `<`, `>` and `&` are escaped.
  *
- * Layer 18.
+ * Layer 19.
  */
 
 /** How deep arrays and objects may nest. Parsing survives more, writing and copying do not. */

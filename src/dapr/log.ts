@@ -2,7 +2,7 @@
  * What a sidecar has to say: entries with a level, a sentence and facts. Who
  * writes them, and how, is the user's business.
  *
- * Layer 18.
+ * Layer 19.
  */
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'

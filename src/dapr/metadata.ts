@@ -2,7 +2,7 @@
  * Metadata of a publish: what the query says about the event. Request headers
  * never become metadata.
  *
- * Layer 19. Source: daprd's pub/sub API and `metadata/utils.go` of its components.
+ * Layer 20. Source: daprd's pub/sub API and `metadata/utils.go` of its components.
  */
 import { MAX_DURATION_MS, parseGoDuration } from './duration.ts'
 import type { Metadata } from './wire.ts'

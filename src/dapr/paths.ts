@@ -5,7 +5,7 @@
  * to the topic. There is no "method not allowed": what no route fits is
  * `unknown`.
  *
- * Layer 18. Source: daprd's router and its middlewares.
+ * Layer 19. Source: daprd's router and its middlewares.
  */
 import { quote } from '../errors.ts'
 

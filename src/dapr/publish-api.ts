@@ -2,7 +2,7 @@
  * Publishing over HTTP, single and bulk: the checks in daprd's order, then the
  * broker. Nothing of a bulk publish is published unless all of it is valid.
  *
- * Layer 21. Source: daprd's `pkg/api/http/http.go`.
+ * Layer 22. Source: daprd's `pkg/api/http/http.go`.
  */
 import { BusbarError } from '../errors.ts'
 import type { PublishOptions } from '../options.ts'

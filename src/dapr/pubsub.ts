@@ -2,7 +2,7 @@
  * One pub/sub component of a sidecar: its name, who may do what with which
  * topic, and the broker that serves it.
  *
- * Layer 19.
+ * Layer 20.
  */
 import type { Broker } from '../broker.ts'
 import type { PublishOptions } from '../options.ts'

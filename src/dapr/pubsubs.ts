@@ -2,7 +2,7 @@
  * From what a user asked for to the components of one sidecar, each with the
  * broker that serves it.
  *
- * Layer 20.
+ * Layer 21.
  */
 import { type AnyBroker, Broker } from '../broker.ts'
 import type { Clock } from '../time/clock.ts'

@@ -3,7 +3,7 @@
  * may take, and when to stop calling. Reading and arithmetic; the one who calls
  * keeps the time.
  *
- * Layer 21. Source: Dapr's Resiliency resource (v1alpha1) and how daprd applies
+ * Layer 22. Source: Dapr's Resiliency resource (v1alpha1) and how daprd applies
  * it to pub/sub components. Targets other than components are not looked at.
  */
 import { BusbarError, quote } from '../errors.ts'

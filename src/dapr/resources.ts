@@ -2,7 +2,7 @@
  * Resources as files hold them: YAML or JSON text to the components,
  * subscriptions and policies of one app. No file system here.
  *
- * Layer 22. Source: Dapr's resource files and how daprd loads them.
+ * Layer 23. Source: Dapr's resource files and how daprd loads them.
  */
 import { LineCounter, parseAllDocuments } from 'yaml'
 import { BusbarError, quote } from '../errors.ts'

@@ -2,7 +2,7 @@
  * What follows when the app has not handled a message, in the broker's own
  * terms: it counts the deliveries and keeps the time.
  *
- * Layer 20.
+ * Layer 21.
  */
 import type { SubscribeOptions } from '../options.ts'
 import type { Failure } from './verdict.ts'

@@ -2,7 +2,7 @@
  * Routing: to which path of the app does an event go? The rules of one
  * subscription, in order; the first that holds decides.
  *
- * Layer 19. Source: daprd's message routing, CEL over the variable `event`;
+ * Layer 20. Source: daprd's message routing, CEL over the variable `event`;
  * dapr/dapr, pkg/runtime/subscription/subscription.go (`findMatchingRoute`).
  */
 import { refuseOption } from '../checks.ts'

@@ -3,7 +3,7 @@
  * says: `publishingScopes`, `subscriptionScopes`, `allowedTopics`,
  * `protectedTopics`. Topics are compared as they are, without wildcards.
  *
- * Layer 18. Source: daprd's `pkg/scopes` and the decision in its pub/sub adapter.
+ * Layer 19. Source: daprd's `pkg/scopes` and the decision in its pub/sub adapter.
  */
 
 /** What an app wants to do with a topic. */

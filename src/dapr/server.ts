@@ -7,7 +7,7 @@
  * What it does not do: a client that keeps a connection open with blank lines
  * between its requests is bounded by `maxConnections` only.
  *
- * Layer 21.
+ * Layer 22.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { AddressInfo } from 'node:net'

@@ -1,7 +1,7 @@
 /**
  * What a user may ask of a sidecar, and the one place where that is checked.
  *
- * Layer 22.
+ * Layer 23.
  */
 import type { AnyBroker } from '../broker.ts'
 import {

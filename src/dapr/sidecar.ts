@@ -3,7 +3,7 @@
  * A Dapr sidecar inside the process: it puts brokers, the HTTP API, the app and
  * its subscriptions together. What each of them does is in the rooms below.
  *
- * Layer 25.
+ * Layer 26.
  */
 import type { Broker } from '../broker.ts'
 import { refuseOption } from '../checks.ts'

@@ -3,7 +3,7 @@
  * handler in this process. A sink says how each message fared; what follows
  * from that is decided elsewhere.
  *
- * Layer 20.
+ * Layer 21.
  */
 import type { Message } from '../delivery/message.ts'
 import type { Verdict } from './verdict.ts'

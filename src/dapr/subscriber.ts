@@ -3,7 +3,7 @@
  * One Dapr subscription on a broker: hands each message to its sink, alone or
  * in batches, and settles it as the verdict and the retry policy say.
  *
- * Layer 22.
+ * Layer 23.
  */
 import type { Message, Outcome } from '../delivery/message.ts'
 import type { SubscriptionStats } from '../stats.ts'

@@ -3,7 +3,7 @@
  * for, which change as a whole, and those of handlers in this process, which
  * come and go one by one.
  *
- * Layer 23. Source: dapr/dapr, pkg/runtime/processor/subscriber/subscriber.go.
+ * Layer 24. Source: dapr/dapr, pkg/runtime/processor/subscriber/subscriber.go.
  */
 import { BusbarError, quote } from '../errors.ts'
 import type { SubscriptionStats } from '../stats.ts'

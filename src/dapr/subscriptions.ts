@@ -7,7 +7,7 @@
  * declarative subscriptions with it; here it alone is left out, with a warning,
  * so that no messages of the good ones get lost.
  *
- * Layer 20. Source: Dapr's pub/sub API reference and daprd's discovery.
+ * Layer 21. Source: Dapr's pub/sub API reference and daprd's discovery.
  */
 import { refuseOption } from '../checks.ts'
 import { quote } from '../errors.ts'

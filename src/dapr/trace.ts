@@ -3,7 +3,7 @@
  * Nothing is traced here: as daprd without an exporter, the sidecar hands on
  * what the publisher sent.
  *
- * Layer 18. Sources: W3C Trace Context, W3C Baggage.
+ * Layer 19. Sources: W3C Trace Context, W3C Baggage.
  */
 
 /** Where an event comes from. Both are '' when there is none, or none that is valid. */

@@ -2,7 +2,7 @@
  * What an answer of the app means for the messages that it was given: daprd's
  * tables, for one event and for a batch.
  *
- * Layer 19. Source: dapr/dapr, pkg/runtime/subscription/postman/http/http.go.
+ * Layer 20. Source: dapr/dapr, pkg/runtime/subscription/postman/http/http.go.
  */
 import type { AppResponse } from './wire.ts'
 

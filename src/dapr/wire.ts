@@ -3,7 +3,7 @@
  * and its answer as plain data, whichever way they travelled, and what a
  * component, a subscription and an event on the wire are.
  *
- * Layer 18. Source of the words: Dapr's pub/sub API reference and daprd itself.
+ * Layer 19. Source of the words: Dapr's pub/sub API reference and daprd itself.
  */
 
 /** A request to the sidecar, its body read whole. */

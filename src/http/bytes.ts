@@ -3,7 +3,7 @@
  * is; more are copied into one buffer that doubles, so that a body in chunks of
  * one byte costs no more memory than any other.
  *
- * Layer 1.
+ * Layer 18.
  */
 const NONE = new Uint8Array(0)
 

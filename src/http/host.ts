@@ -2,7 +2,7 @@
  * Which host a request says it is for, and whether that is this machine. What
  * a door makes of it is its own business.
  *
- * Layer 1. Source: RFC 9110, 7.2.
+ * Layer 18. Source: RFC 9110, 7.2.
  */
 
 const AUTHORITY = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::\d{1,5})?$/i

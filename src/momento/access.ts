@@ -2,7 +2,7 @@
  * API keys: who may publish where, subscribe where, and make and delete caches.
  * Without keys everybody may everything.
  *
- * Layer 28. Source: Momento, permission scopes of disposable tokens.
+ * Layer 29. Source: Momento, permission scopes of disposable tokens.
  */
 import { createHash } from 'node:crypto'
 import { checkEach, checkOne, isObject, oneOf, type Rule, type Rules, refuseOption, TEXT } from '../checks.ts'

@@ -2,7 +2,7 @@
  * Request bodies, in memory and therefore within limits: of one body, of all
  * that are under way together, and of the time that one may take.
  *
- * Layer 28.
+ * Layer 29.
  */
 import { Bytes } from '../http/bytes.ts'
 import type { Clock } from '../time/clock.ts'

@@ -5,7 +5,7 @@
  * back-pressure are the broker's; here messages become numbered values, and
  * what is missing between two numbers becomes a discontinuity.
  *
- * Layer 27. Source of the rules: Momento's `cachepubsub.proto`.
+ * Layer 28. Source of the rules: Momento's `cachepubsub.proto`.
  */
 import { type AnyBroker, Broker, type CloseOptions } from '../broker.ts'
 import {

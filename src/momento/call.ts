@@ -2,7 +2,7 @@
  * One gRPC call as a server sees it: messages out, then a status, once. That
  * gRPC and gRPC-web write both differently ends here.
  *
- * Layer 29.
+ * Layer 30.
  */
 import { type Clock, MAX_TIMER_MS } from '../time/clock.ts'
 import type { Exchange, Headers } from './exchange.ts'

@@ -3,7 +3,7 @@
  * that stand in front of their messages. Words and codes are the service's own:
  * programs and their tests compare them.
  *
- * Layer 28. Source: `@gomomento/sdk-core`, errors and error mapper.
+ * Layer 29. Source: `@gomomento/sdk-core`, errors and error mapper.
  */
 import { STATUS, type StatusError, type StatusName } from './status.ts'
 

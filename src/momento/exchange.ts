@@ -2,7 +2,7 @@
  * One request and its answer, whichever version of HTTP they go over: what came
  * in as it is, and the few things that the answers here are made of.
  *
- * Layer 26.
+ * Layer 27.
  */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { constants, type IncomingHttpHeaders as Http2Headers, type ServerHttp2Stream } from 'node:http2'

@@ -3,7 +3,7 @@
  * messages. It is asked for by the request itself, in the words of Momento's
  * own local server, or by a test that holds the server. Decisions only.
  *
- * Layer 28. Source: client-sdk-javascript, momento-local-middleware.ts.
+ * Layer 29. Source: client-sdk-javascript, momento-local-middleware.ts.
  */
 import { COUNT, checkEach, DURATION, oneOf, type Rule, type Rules, refuseOption, TEXT } from '../checks.ts'
 import type { RequestHeaders } from './exchange.ts'

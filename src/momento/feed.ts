@@ -3,7 +3,7 @@
  * subscription as numbered values, and a discontinuity wherever numbers are
  * missing.
  *
- * Layer 26. Source of the rules: Momento's `cachepubsub.proto`.
+ * Layer 27. Source of the rules: Momento's `cachepubsub.proto`.
  */
 import type { Message } from '../delivery/message.ts'
 import type { Subscription } from '../subscription.ts'

@@ -4,7 +4,7 @@
  *
  *   frame     | 0 or 1: compressed, 0x80: trailers | length, 4 bytes | message |
  *
- * Layer 28. Source: grpc/grpc, PROTOCOL-HTTP2.md and PROTOCOL-WEB.md.
+ * Layer 29. Source: grpc/grpc, PROTOCOL-HTTP2.md and PROTOCOL-WEB.md.
  */
 import { STATUS, StatusError, type StatusName } from './status.ts'
 

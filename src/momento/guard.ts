@@ -4,7 +4,7 @@
  * which send no `Origin`, are let in; gRPC over HTTP/2, which no page can speak,
  * does not come by here.
  *
- * Layer 28. Source: Fetch Standard (CORS); RFC 9110, 7.2.
+ * Layer 29. Source: Fetch Standard (CORS); RFC 9110, 7.2.
  */
 import { hostOf, isLoopback } from '../http/host.ts'
 import type { RequestHeaders } from './exchange.ts'

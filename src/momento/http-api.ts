@@ -3,7 +3,7 @@
  *
  *   /topics/{cacheName}/{topicName}[?sequence_number=&sequence_page=][&token=]
  *
- * Layer 30. Source: Momento, HTTP API for topics.
+ * Layer 31. Source: Momento, HTTP API for topics.
  */
 import type { Clock } from '../time/clock.ts'
 import type { Access, Grant } from './access.ts'

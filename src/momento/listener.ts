@@ -3,7 +3,7 @@
  * port, told apart by how they begin, or by what TLS agreed on. Connections are
  * counted, watched and cut off here; what is said over them is not looked at.
  *
- * Layer 27. Source: RFC 9113, 3.3 and 3.4.
+ * Layer 28. Source: RFC 9113, 3.3 and 3.4.
  */
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http'
 import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Session } from 'node:http2'

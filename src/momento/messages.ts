@@ -3,7 +3,7 @@
  * protobuf. Fields that are unknown, or of another kind than expected, are
  * passed over; of those that come twice the last one counts.
  *
- * Layer 27. Source: momentohq/client-protos, cachepubsub.proto and controlclient.proto.
+ * Layer 28. Source: momentohq/client-protos, cachepubsub.proto and controlclient.proto.
  */
 import type { TopicRecord, TopicValue } from './feed.ts'
 import { bytesField, message, numberField, readFields, textField, textOf } from './protobuf.ts'

@@ -1,7 +1,7 @@
 /**
  * Waiting, without leaving a timer behind.
  *
- * Layer 26.
+ * Layer 27.
  */
 import { type Clock, MAX_TIMER_MS } from '../time/clock.ts'
 

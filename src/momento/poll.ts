@@ -2,7 +2,7 @@
  * A long poll: waits for the first messages of a topic, takes those that come
  * with them, and is over. What it answers is the JSON of Momento's HTTP API.
  *
- * Layer 27. Source: Momento, HTTP API for topics.
+ * Layer 28. Source: Momento, HTTP API for topics.
  */
 import { type Clock, MAX_TIMER_MS } from '../time/clock.ts'
 import type { EndReason, TopicRecord, TopicSink } from './feed.ts'

@@ -3,7 +3,7 @@
  * need: reading fields one by one, writing numbers, text, bytes and messages.
  * It knows no message; those are in `messages.ts`.
  *
- * Layer 26. Source: protobuf.dev, Encoding.
+ * Layer 27. Source: protobuf.dev, Encoding.
  */
 
 /** Bytes that are no protobuf message. */

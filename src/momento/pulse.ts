@@ -2,7 +2,7 @@
  * A beat for many: one timer on the clock while there is anybody to beat for,
  * and none otherwise.
  *
- * Layer 26.
+ * Layer 27.
  */
 import { type Clock, MAX_TIMER_MS } from '../time/clock.ts'
 

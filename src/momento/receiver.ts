@@ -2,7 +2,7 @@
  * The client's end of one subscription: callbacks are called and whatever they
  * do is contained; without `onItem` the items wait for a loop to take them.
  *
- * Layer 31.
+ * Layer 32.
  */
 import { refuseOption } from '../checks.ts'
 import { Ring } from '../delivery/ring.ts'

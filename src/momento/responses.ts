@@ -2,7 +2,7 @@
  * What `publish()` and `subscribe()` resolve to has a `type`; its values, and
  * what all responses that report an error have in common.
  *
- * Layer 29.
+ * Layer 30.
  */
 import type { MomentoErrorCode, SdkError } from './errors.ts'
 

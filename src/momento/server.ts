@@ -3,7 +3,7 @@
  * A Momento service in this process: the vendor's own clients connect to it,
  * over gRPC, gRPC-web and HTTP, all on one port.
  *
- * Layer 32.
+ * Layer 33.
  */
 import type { CloseOptions } from '../broker.ts'
 import {

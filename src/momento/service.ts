@@ -3,7 +3,7 @@
  * list caches. What a call asks for is done here; how it is written on the
  * wire is the business of `call.ts`.
  *
- * Layer 31. Source: momentohq/client-protos, cachepubsub.proto and controlclient.proto.
+ * Layer 32. Source: momentohq/client-protos, cachepubsub.proto and controlclient.proto.
  */
 import type { Clock } from '../time/clock.ts'
 import type { Access, Grant } from './access.ts'

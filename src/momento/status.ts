@@ -2,7 +2,7 @@
  * How a call can end, in gRPC's words, and what else that means: the HTTP
  * status of the same refusal, and which of our own errors it stands for.
  *
- * Layer 27. Source: gRPC, status codes; google.rpc.Code for the HTTP statuses.
+ * Layer 28. Source: gRPC, status codes; google.rpc.Code for the HTTP statuses.
  */
 import { BusbarError, type ErrorCode } from '../errors.ts'
 import { MalformedError } from './protobuf.ts'

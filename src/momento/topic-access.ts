@@ -3,7 +3,7 @@
  * client's right, the names, the limits and the cache are checked, in this
  * order, before anything happens.
  *
- * Layer 29.
+ * Layer 30.
  */
 import type { Grant } from './access.ts'
 import type { Cache, CacheStore } from './cache.ts'

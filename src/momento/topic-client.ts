@@ -3,7 +3,7 @@
  * The client, in process: the calls and answers of Momento's `TopicClient`, and
  * behind them caches instead of a network.
  *
- * Layer 32. Source of the answers: `@gomomento/sdk`, AbstractPubsubClient.
+ * Layer 33. Source of the answers: `@gomomento/sdk`, AbstractPubsubClient.
  */
 import { checkEach, isDuration, isObject, OBJECT, oneOf, type Rules, TEXT } from '../checks.ts'
 import { handled } from '../promises.ts'

@@ -2,7 +2,7 @@
  * What a subscription's callbacks are given: items, discontinuities and
  * heartbeats, with the members of the vendor's classes.
  *
- * Layer 26.
+ * Layer 27.
  */
 
 /** How much of a value `toString()` shows, in UTF-16 code units. */

@@ -3,7 +3,7 @@
  * `TopicClient` and ours both fit, so whoever takes a `TopicPort` can be given
  * either. Types only.
  *
- * Layer 26.
+ * Layer 27.
  */
 
 /** An item, as far as both have it. */

@@ -2,7 +2,7 @@
  * What `publish()` resolves to. The door exports this file as the namespace
  * `TopicPublish`.
  *
- * Layer 30.
+ * Layer 31.
  */
 import { ErrorResponse } from './responses.ts'
 

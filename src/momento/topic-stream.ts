@@ -3,7 +3,7 @@
  * as messages of a call. A client that does not read holds its subscription
  * back, and after a while it is cut off.
  *
- * Layer 30.
+ * Layer 31.
  */
 import type { Clock } from '../time/clock.ts'
 import type { Call } from './call.ts'

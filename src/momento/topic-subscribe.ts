@@ -3,7 +3,7 @@
  * What `subscribe()` takes and resolves to. The door exports this file as the
  * namespace `TopicSubscribe`.
  *
- * Layer 30.
+ * Layer 31.
  */
 import { ErrorResponse } from './responses.ts'
 import type { TopicItem } from './topic-item.ts'
