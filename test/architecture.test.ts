@@ -11,16 +11,7 @@ import { describe, it } from 'node:test'
 const layers: readonly (readonly string[])[] = [
   ['errors.ts', 'promises.ts'],
   // Alone: they know nothing of events.
-  [
-    'checks.ts',
-    'http/bytes.ts',
-    'http/host.ts',
-    'stats.ts',
-    'time/clock.ts',
-    'topic/cache.ts',
-    'topic/dialect.ts',
-    'topic/sieve.ts',
-  ],
+  ['checks.ts', 'stats.ts', 'time/clock.ts', 'topic/cache.ts', 'topic/dialect.ts', 'topic/sieve.ts'],
   ['delivery/redelivery.ts', 'delivery/ring.ts', 'delivery/turn.ts', 'delivery/workload.ts'],
   // Events, topics, time.
   [
