@@ -21,14 +21,14 @@ const CPU = 'the same, CPU time of the server'
 const PUBLISHERS = [BUSBAR, 'node:http', 'fastify', 'express']
 
 async function measurePublish(bench: Bench): Promise<void> {
-  const operations = bench.size(6400)
+  const operations = bench.size(3200)
   const trials: Record<string, Trial> = {}
   const cpu: Record<string, number[]> = {}
   for (const name of PUBLISHERS) {
     const remote = await startRemote(SERVERS, name)
     const load = await Load.start(remote.port, CONNECTIONS, publishRequest())
     // Nobody is measured cold.
-    if (!bench.isSmoke) await load.run(2 * operations)
+    if (!bench.isSmoke) await load.run(4 * operations)
     cpu[name] = []
     trials[name] = remoteTrial(remote, (count) => load.run(count), cpu[name])
   }
@@ -55,12 +55,12 @@ const DELIVER = 'deliver to an app, one after the other'
 
 async function measureDelivery(bench: Bench): Promise<void> {
   const app = await startRemote(SERVERS, 'node:http')
-  const operations = bench.size(2000)
+  const operations = bench.size(1000)
   const trials = {
     [BUSBAR]: remoteTrial(app, await deliverer(app.port)),
     'node:http': remoteTrial(app, poster(app.port, await deliveredBody())),
   }
-  if (!bench.isSmoke) for (const { run } of Object.values(trials)) await run(operations, () => {})
+  if (!bench.isSmoke) for (const { run } of Object.values(trials)) await run(2 * operations, () => {})
   await bench.compare(DELIVER, trials, { operations, rounds: ROUNDS, bytes: 'none' })
 }
 
@@ -181,7 +181,7 @@ export const question: Question = {
   scenarios: [
     { name: 'publish', measure: measurePublish },
     { name: 'deliver', measure: measureDelivery },
-    { name: 'start', measure: measureStart },
+    { name: 'start', processes: 1, measure: measureStart },
   ],
   bars: [
     ...faster(PUBLISH, { 'node:http': 0.85, fastify: 1 }),

@@ -21,7 +21,7 @@ type Publish = () => Promise<{ readonly type: string }>
 
 /** How many are under way at a time. */
 const WIDTHS = [1, 64]
-const ROUNDS = 9
+const ROUNDS = 7
 
 async function measure(bench: Bench): Promise<void> {
   const contenders: Record<string, Contender> = {
@@ -30,7 +30,7 @@ async function measure(bench: Bench): Promise<void> {
     'Busbar, TopicClient': await ownClient(),
   }
   for (const width of WIDTHS) {
-    const operations = bench.size(width === 1 ? 1000 : 3200)
+    const operations = bench.size(width === 1 ? 500 : 1600)
     const trials: Record<string, Trial> = {}
     for (const [name, contender] of Object.entries(contenders)) {
       trials[name] = contender(width)
@@ -61,10 +61,13 @@ async function ownClient(): Promise<Contender> {
   const acks = new Acks()
   const client = new TopicClient({ caches: ['cache'] })
   await client.subscribe('cache', 'orders', { onItem: () => acks.add(1) })
-  return (width) => {
+  const contender = (width: number): Trial => {
     const publish = publisher(width, () => client.publish('cache', 'orders', value))
     return { received: acks.read, run: (operations) => Promise.all([acks.next(operations), publish(operations)]) }
   }
+  // What takes a network a second to ask for is over too soon here to be warm.
+  await contender(1).run(20_000, () => {})
+  return contender
 }
 
 /** Publishes so many, `width` at a time. @returns rejects when one of them fails */
@@ -93,6 +96,6 @@ export const question: Question = {
     'whatever it is asked; Busbar does more: it reads the request, numbers the item, keeps it for subscriptions that ' +
     'resume, and hands it to one subscription in its process. Most of the time goes to the client and to the way ' +
     'between the processes. Busbar, TopicClient does the same without a network.',
-  scenarios: [{ name: 'publish', measure }],
+  scenarios: [{ name: 'publish', processes: 2, measure }],
   bars: [],
 }
