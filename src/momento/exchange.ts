@@ -7,6 +7,10 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { constants, type IncomingHttpHeaders as Http2Headers, type ServerHttp2Stream } from 'node:http2'
 import type { Readable, Writable } from 'node:stream'
+import type { Clock } from '../time/clock.ts'
+
+/** How long a client that is answered already may go on with its request. */
+const LINGER_MS = 10_000
 
 /** The request's, in lower case; of names that came twice, as Node joins them. */
 export type RequestHeaders = Readonly<IncomingHttpHeaders>
@@ -160,8 +164,9 @@ export class Http2Exchange extends Output implements Exchange {
   readonly hosts: readonly string[]
   readonly input: ServerHttp2Stream
   readonly #stream: ServerHttp2Stream
+  readonly #clock: Clock
 
-  constructor(stream: ServerHttp2Stream, headers: Http2Headers) {
+  constructor(stream: ServerHttp2Stream, headers: Http2Headers, clock: Clock) {
     super(stream)
     this.method = headers[':method'] ?? ''
     this.target = headers[':path'] ?? ''
@@ -170,6 +175,7 @@ export class Http2Exchange extends Output implements Exchange {
     this.hosts = host === undefined ? [] : [host]
     this.input = stream
     this.#stream = stream
+    this.#clock = clock
   }
 
   /** From the moment of a reset on; 'close' comes later. */
@@ -196,9 +202,16 @@ export class Http2Exchange extends Output implements Exchange {
     this.#leaveInput()
   }
 
-  /** A client that has not sent all of its request need not do so. */
+  /**
+   * What is still to come of the request goes nowhere. A reset at once would
+   * spare the client the trouble, but one of Node 20 that is reset while it
+   * sends can end up in a loop for ever.
+   */
   #leaveInput(): void {
-    if (!this.#stream.readableEnded) this.#stream.close(constants.NGHTTP2_NO_ERROR)
+    if (this.#stream.readableEnded) return
+    this.#stream.resume()
+    const timer = this.#clock.setTimer(() => this.#stream.close(constants.NGHTTP2_NO_ERROR), LINGER_MS)
+    this.onClose(() => this.#clock.clearTimer(timer))
   }
 
   abort(): void {

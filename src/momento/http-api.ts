@@ -85,7 +85,6 @@ export class HttpApi {
     const grant = this.#grant(exchange, request)
     const resumeAt = numberIn(request.query, 'sequence_number')
     const page = numberIn(request.query, 'sequence_page')
-    exchange.input.resume() // a body means nothing here
     await this.#suffer(faults.next('topic-subscribe', exchange.headers), exchange)
     const result = await this.#wait(exchange, grant, { ...request, resumeAt, page })
     if ('reason' in result) {

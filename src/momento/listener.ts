@@ -101,7 +101,6 @@ export class Listener {
     const { clock } = this.#options
     const closed = new Promise<void>((resolve) => this.#http1.close(() => resolve()))
     for (const session of this.#sessions) session.close()
-    this.#http1.closeIdleConnections()
     if (graceMs === 0) this.disconnectAll()
     const timer = clock.setTimer(() => this.disconnectAll(), Math.min(graceMs, MAX_TIMER_MS))
     await closed
@@ -147,7 +146,9 @@ export class Listener {
       session.on('close', () => (this.#sessions.delete(session), stop()))
       session.on('error', () => {}) // the connection broke off: 'close' follows
     })
-    server.on('stream', (stream, headers) => this.#options.handle(new Http2Exchange(stream, headers)))
+    server.on('stream', (stream, headers) =>
+      this.#options.handle(new Http2Exchange(stream, headers, this.#options.clock)),
+    )
     return server
   }
 

@@ -57,7 +57,7 @@ export class TopicAccess {
   }
 
   /**
-   * @returns ends the subscription; has to be called also when the sink was told of its end
+   * @returns ends the subscription; has to be called once, also when the sink was told of its end
    * @throws {StatusError} or as `Cache.subscribe()` does
    */
   subscribe(grant: Grant, request: SubscriptionRequest, sink: TopicSink): () => void {
@@ -70,10 +70,7 @@ export class TopicAccess {
     }
     const end = cache.subscribe(topic, { resumeAt, page }, sink)
     this.#subscriptions++
-    let isOver = false
     return () => {
-      if (isOver) return
-      isOver = true
       this.#subscriptions--
       end()
     }

@@ -127,6 +127,41 @@ describe('POST /topics/{cacheName}/{topicName}', () => {
       { maxRequestBytes: 1000 },
     ))
 
+  it('says so before it is sent, to a client that asks first', () =>
+    withServer(
+      async ({ server }) => {
+        const head =
+          'POST /topics/c/t HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000\r\nExpect: 100-continue\r\n\r\n'
+        assert.match(await exchangeText(server.port, head), /^HTTP\/1\.1 413 /)
+      },
+      { maxRequestBytes: 1000 },
+    ))
+
+  it('publishes nothing for a client that has gone', () =>
+    withServer(async ({ clock, server }) => {
+      server.faults.inject({ delayMs: 100 })
+      const publish = request({
+        host: '127.0.0.1',
+        port: server.port,
+        path: '/topics/c/t',
+        method: 'POST',
+        agent: false,
+      })
+      publish.on('error', () => {})
+      publish.end('v')
+      // What follows on another connection has not been published when this one has arrived.
+      while (server.connections === 0) await new Promise(setImmediate)
+      const poll = request({ host: '127.0.0.1', port: server.port, path: '/topics/c/u', agent: false }).end()
+      poll.on('error', () => {})
+      while (server.connections < 2) await new Promise(setImmediate)
+      publish.destroy()
+      while (server.connections > 1) await new Promise(setImmediate)
+      await clock.advance(100)
+      assert.equal(server.caches.get('c')?.lastSequence('t'), 0)
+      poll.destroy()
+      await waiting(server, 0)
+    }))
+
   it('takes only GET and POST', () =>
     withServer(async ({ server }) => {
       for (const method of ['PUT', 'DELETE', 'PATCH', 'TRACE', 'HEAD', 'QUERY']) {

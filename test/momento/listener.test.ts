@@ -281,15 +281,20 @@ describe('A Listener', () => {
     )
   })
 
-  it('lets go of a client that has more to say than anybody wants to hear', () =>
+  it('hears a client out that is answered already, for ten seconds', () =>
     withListener(
-      async ({ listener, exchanges }) => {
+      async ({ clock, listener, exchanges }) => {
         const client = new WireClient(listener.port)
         const call = client.open('/')
-        call.stream.write(Buffer.alloc(1_000_000))
-        while (exchanges.length === 0) await new Promise(setImmediate)
-        await new Promise<void>((resolve) => exchanges[0]?.onClose(resolve))
-        assert.equal(client.session.destroyed, false)
+        const answered = once(call.stream, 'response')
+        // More than a window, so that somebody has to read it.
+        await new Promise((resolve) => call.stream.write(Buffer.alloc(1_000_000), resolve))
+        const [headers] = await answered
+        assert.deepEqual([headers[':status'], exchanges[0]?.isClosed], [413, false])
+        assert.equal(exchanges[0]?.input.readableLength, 0)
+        await clock.advance(10_000)
+        await call.ended
+        assert.equal(exchanges[0]?.isClosed, true)
         client.close()
       },
       { handle: (exchange) => exchange.reply(413, {}) },

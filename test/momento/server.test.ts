@@ -343,8 +343,13 @@ describe('A call', () => {
       const call = client.open(PUBLISH)
       call.stream.write(framed(publishRequest('c', 't', 'v')).subarray(0, 7))
       await client.publish('c', 'u', 'v') // both have arrived by then
+      const answered = once(call.stream, 'response')
       await clock.advance(30_000)
-      assert.equal((await call.ended).status, STATUS.DEADLINE_EXCEEDED)
+      const [headers] = await answered
+      assert.equal(headers['grpc-status'], String(STATUS.DEADLINE_EXCEEDED))
+      assert.equal(call.stream.closed, false)
+      await clock.advance(10_000)
+      await call.ended
       assert.equal(server.caches.get('c')?.lastSequence('t'), 0)
     }))
 })
