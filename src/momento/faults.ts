@@ -6,7 +6,6 @@
  * Layer 29. Source: client-sdk-javascript, momento-local-middleware.ts.
  */
 import { COUNT, checkEach, DURATION, oneOf, type Rule, type Rules, refuseOption, TEXT } from '../checks.ts'
-import type { RequestHeaders } from './exchange.ts'
 import { STATUS, StatusError, type StatusName } from './status.ts'
 
 /** The calls that there are, as fault controls name them. */
@@ -35,6 +34,9 @@ export interface Fault {
   /** How many calls it is about; then it is over. Default: all. */
   readonly count?: number
 }
+
+/** A request's headers, in lower case. Of our own making: whoever uses the door need not have Node's types. */
+export type Metadata = Readonly<Record<string, string | readonly string[] | undefined>>
 
 /** What is to happen to one call. */
 export interface Verdict {
@@ -131,7 +133,7 @@ export class Faults {
   }
 
   /** What is to happen to the next call; whatever is limited to a number of calls counts it. */
-  next(rpc: RpcName, metadata: RequestHeaders): Verdict {
+  next(rpc: RpcName, metadata: Metadata): Verdict {
     const faults = [...this.#asked(rpc, metadata), ...this.#injected(rpc)]
     const last = <K extends keyof Fault>(key: K): Fault | undefined => faults.findLast((fault) => key in fault)
     const stream = last('streamError')
@@ -152,7 +154,7 @@ export class Faults {
   }
 
   /** What the request's own metadata ask for. A control that is no sense is none. */
-  #asked(rpc: RpcName, metadata: RequestHeaders): readonly Fault[] {
+  #asked(rpc: RpcName, metadata: Metadata): readonly Fault[] {
     const text = (key: string): string => metadata[key]?.toString() ?? ''
     const names = (kind: string): boolean => text(`${kind}-rpcs`).split(' ').includes(rpc)
     const isDue = (kind: string): boolean =>

@@ -41,7 +41,7 @@ import { TopicAccess } from './topic-access.ts'
 export interface MomentoServerOptions {
   /** 0: any that is free. Default 0. */
   readonly port?: number
-  /** The address to listen on; nobody else can reach the default. Default `'127.0.0.1'`. */
+  /** The address to listen on. With another one than loopback, other machines get in: give `apiKeys`. Default `'127.0.0.1'`. */
   readonly host?: string
   /** The caches that there are, see `CacheStoreOptions`; or a store, to share with a `TopicClient`. Default: none. */
   readonly caches?: Caches | CacheStore

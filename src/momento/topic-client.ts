@@ -92,7 +92,7 @@ export class TopicClient implements AsyncDisposable {
     }
   }
 
-  /** Ends its subscriptions, and the caches unless they were given as a store. Idempotent. */
+  /** Ends its subscriptions at once, with what waits for them, and the caches unless they were given as a store. Idempotent. */
   async close(): Promise<void> {
     this.#isClosed = true
     for (const receiver of this.#receivers) receiver.unsubscribe()

@@ -24,6 +24,69 @@ import { ManualClock } from 'busbar/testing'
 console.log(typeof Broker, typeof ManualClock, Object.keys(cloudevents).length > 0)
 `
 
+/** Whatever the format: over one broker, from each system's door to the other's. */
+const useAdapters = `
+async function use({ Broker, DaprSidecar, MomentoServer, TopicClient }) {
+  const broker = new Broker()
+  const app = async (request) => {
+    if (request.url.endsWith('/dapr/subscribe')) {
+      return Response.json([{ pubsubname: 'shop', topic: 'orders', route: '/orders' }])
+    }
+    if (request.url.endsWith('/orders')) console.log('app', (await request.json()).data)
+    return new Response()
+  }
+  const sidecar = await DaprSidecar.start({ pubsubs: { shop: broker }, app })
+  const server = await MomentoServer.start({ caches: { shop: broker } })
+  const client = new TopicClient({ caches: { shop: broker } })
+  await client.subscribe('shop', 'news', { onItem: (item) => console.log('client', item.value()) })
+  await fetch('http://127.0.0.1:' + server.port + '/topics/shop/orders', { method: 'POST', body: 'o-1' })
+  await sidecar.settled()
+  await fetch(sidecar.url + '/v1.0/publish/shop/news', { method: 'POST', body: 'n-1' })
+  await sidecar.settled()
+  await Promise.all([client.close(), server.close(), sidecar.close(), broker.close()])
+}
+`
+
+const useAdaptersEsm = `
+import { Broker } from 'busbar'
+import { DaprSidecar } from 'busbar/dapr'
+import { MomentoServer, TopicClient } from 'busbar/momento'
+${useAdapters}
+await use({ Broker, DaprSidecar, MomentoServer, TopicClient })
+`
+
+const useAdaptersCommonJs = `
+const { Broker } = require('busbar')
+const { DaprSidecar } = require('busbar/dapr')
+const { MomentoServer, TopicClient } = require('busbar/momento')
+${useAdapters}
+use({ Broker, DaprSidecar, MomentoServer, TopicClient })
+`
+
+/** The modules of one format are given what the other one has made. */
+const useBothCopies = `
+import { createRequire } from 'node:module'
+import { DaprSidecar } from 'busbar/dapr'
+import { MomentoServer, TopicClient } from 'busbar/momento'
+const require = createRequire(import.meta.url)
+const { Broker } = require('busbar')
+const { CacheStore } = require('busbar/momento')
+
+const broker = new Broker()
+const caches = new CacheStore({ caches: { shop: broker } })
+const sidecar = await DaprSidecar.start({ pubsubs: { shop: broker }, httpPort: false })
+const server = await MomentoServer.start({ caches })
+const client = new TopicClient({ caches })
+const subscription = await client.subscribe('shop', 'news')
+const request = new Request('http://localhost/v1.0/publish/shop/news', { method: 'POST', body: 'n-1' })
+console.log((await sidecar.fetch(request)).status, server.createCache('other'))
+for await (const item of subscription) {
+  console.log(item.value())
+  break
+}
+await Promise.all([client.close(), server.close(), sidecar.close(), caches.close(), broker.close()])
+`
+
 const useCommonJs = `
 const { Broker } = require('busbar')
 const cloudevents = require('busbar/cloudevents')
@@ -34,6 +97,8 @@ console.log(typeof Broker, typeof ManualClock, Object.keys(cloudevents).length >
 const useTypes = `
 import { Broker, type BusbarError, type Message } from 'busbar'
 import * as cloudevents from 'busbar/cloudevents'
+import { DaprSidecar, type DaprSidecarOptions } from 'busbar/dapr'
+import { type CacheStore, MomentoServer, TopicClient, type TopicPort, TopicSubscribe } from 'busbar/momento'
 import { ManualClock } from 'busbar/testing'
 
 const broker = new Broker<{ 'orders/placed': { total: number } }>({ clock: new ManualClock() })
@@ -43,6 +108,15 @@ export const wrong: Promise<void> = broker.publish('orders/placed', { total: '1'
 export type Placed = Message<{ total: number }>
 export const codeOf = (error: BusbarError): string => error.code
 export const codec: object = cloudevents
+
+export const options: DaprSidecarOptions = { pubsubs: { shop: broker }, app: async () => new Response() }
+export const start = async (): Promise<number | undefined> => (await DaprSidecar.start(options)).httpPort
+// @ts-expect-error the port is a number
+export const misled: DaprSidecarOptions = { httpPort: '3500' }
+export const caches: CacheStore = new TopicClient({ caches: { shop: broker } }).caches
+export const topics: TopicPort = new TopicClient({ caches })
+export const port = async (): Promise<number> => (await MomentoServer.start({ caches })).port
+export const isSubscription = (response: unknown): boolean => response instanceof TopicSubscribe.Subscription
 `
 
 const stranger = new Stranger()
@@ -159,6 +233,19 @@ describe('The installed package', () => {
 
   it('can be required', () => {
     assert.equal(run('use.cjs', useCommonJs), 'function function true\n')
+  })
+
+  for (const [name, file, text] of [
+    ['imported', 'adapters.mjs', useAdaptersEsm],
+    ['required', 'adapters.cjs', useAdaptersCommonJs],
+  ] as const) {
+    it(`hands events from Momento's door to Dapr's and back when it is ${name}`, () => {
+      assert.equal(run(file, text), 'app o-1\nclient n-1\n')
+    })
+  }
+
+  it('takes what its other copy has made', () => {
+    assert.equal(run('copies.mjs', useBothCopies), '204 true\nn-1\n')
   })
 
   it('has one broker for all doors', () => {

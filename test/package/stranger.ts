@@ -10,6 +10,9 @@ import { join } from 'node:path'
 /** The checkout. */
 export const root: string = join(import.meta.dirname, '../../..')
 
+/** What has not ended by itself by then never will. */
+const PATIENCE_MS = 120_000
+
 export class Stranger {
   readonly folder: string = mkdtempSync(join(tmpdir(), 'busbar-'))
   /** Where the package was installed. */
@@ -29,7 +32,12 @@ export class Stranger {
   /** Runs a program in the folder; returns what it printed, throws with it when it failed. */
   run(program: string, args: readonly string[]): string {
     try {
-      return execFileSync(program, args, { cwd: this.folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+      return execFileSync(program, args, {
+        cwd: this.folder,
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'pipe'],
+        timeout: PATIENCE_MS,
+      })
     } catch (error) {
       // execFileSync throws an error that carries the output.
       const { stdout, stderr } = error as { stdout?: string; stderr?: string }
