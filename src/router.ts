@@ -1,5 +1,5 @@
 /**
- * Which subscriptions match a topic: the trie, behind a cache that subscribing
+ * Which subscriptions match a topic: the matcher, behind a cache that subscribing
  * and unsubscribing keep true.
  *
  * Layer 13.
@@ -8,8 +8,8 @@ import { Direct } from './delivery/direct.ts'
 import type { MessageQueue } from './delivery/queue.ts'
 import { TopicCache } from './topic/cache.ts'
 import type { Dialect } from './topic/dialect.ts'
+import { Matcher } from './topic/matcher.ts'
 import { checkTopic, isWildcard } from './topic/topic.ts'
-import { TopicTrie } from './topic/trie.ts'
 
 /** Where events go; alone, each is a route of its own. */
 type Target = MessageQueue | Direct
@@ -26,7 +26,7 @@ export interface Route {
 
 export class Router {
   readonly #dialect: Dialect
-  readonly #trie: TopicTrie<Target>
+  readonly #matcher: Matcher<Target>
   readonly #routes = new TopicCache<Route>()
   /** The topic asked for last and its route: publishers tend to stay with a topic, and this costs less than a map. */
   #lastTopic = '' // always a string: comparing different types is slow
@@ -34,7 +34,7 @@ export class Router {
 
   constructor(dialect: Dialect) {
     this.#dialect = dialect
-    this.#trie = new TopicTrie(dialect)
+    this.#matcher = new Matcher(dialect)
   }
 
   /** @throws {BusbarError} `ERR_TOPIC_INVALID` */
@@ -44,26 +44,28 @@ export class Router {
 
   #look(topic: string): Route {
     // Only topics that were checked get into the cache.
-    this.#lastRoute = this.#routes.get(topic) ?? this.#search(topic)
+    // A target is its own route, and the topic of a filter without wildcards was checked as that.
+    const only = this.#matcher.only(topic)
+    this.#lastRoute = only ?? this.#routes.get(topic) ?? this.#search(topic)
     this.#lastTopic = topic
     return this.#lastRoute
   }
 
   /** @param target one that no filter leads to yet */
   add(target: Target): void {
-    this.#trie.add(target.filter, target)
+    this.#matcher.add(target.filter, target)
     this.#forget(target.filter)
   }
 
   remove(target: Target): void {
-    if (this.#trie.remove(target.filter, target)) this.#forget(target.filter)
+    if (this.#matcher.remove(target.filter, target)) this.#forget(target.filter)
   }
 
   #search(topic: string): Route {
     checkTopic(topic, this.#dialect)
-    const targets = this.#trie.match(topic)
-    const route = targets.length === 1 ? (targets[0] as Target) : routeTo(targets)
-    this.#routes.set(topic, route)
+    const targets = this.#matcher.match(topic)
+    const route = targets.length === 0 ? nowhere : targets.length === 1 ? (targets[0] as Target) : routeTo(targets)
+    this.#routes.set(topic, route, this.#matcher.topicHash)
     return route
   }
 
@@ -74,6 +76,8 @@ export class Router {
     else this.#routes.delete(filter)
   }
 }
+
+const nowhere: Route = routeTo([])
 
 function routeTo(targets: readonly Target[]): Route {
   return {

@@ -11,19 +11,28 @@ import { describe, it } from 'node:test'
 const layers: readonly (readonly string[])[] = [
   ['errors.ts', 'promises.ts'],
   // Alone: they know nothing of events.
-  ['checks.ts', 'stats.ts', 'time/clock.ts', 'topic/cache.ts', 'topic/dialect.ts', 'topic/sieve.ts'],
-  ['delivery/redelivery.ts', 'delivery/ring.ts', 'delivery/turn.ts', 'delivery/workload.ts'],
+  [
+    'checks.ts',
+    'stats.ts',
+    'time/clock.ts',
+    'topic/cache.ts',
+    'topic/dialect.ts',
+    'topic/literals.ts',
+    'topic/sieve.ts',
+  ],
+  ['delivery/redelivery.ts', 'delivery/ring.ts', 'delivery/turn.ts', 'delivery/workload.ts', 'topic/reading.ts'],
   // Events, topics, time.
   [
     'event/cloudevent.ts',
     'event/isolation.ts',
     'time/deadlines.ts',
     'time/grace.ts',
+    'topic/shape.ts',
     'topic/topic.ts',
     'topic/typed-grammar.ts',
   ],
   ['event/json.ts', 'topic/params.ts', 'topic/typed.ts', 'delivery/message.ts', 'observer.ts', 'time/schedule.ts'],
-  ['event/http.ts', 'event/envelope.ts', 'topic/trie.ts'],
+  ['event/http.ts', 'event/envelope.ts', 'topic/matcher.ts'],
   // One subscription's work.
   ['event/dead-letter.ts', 'history.ts', 'subscription.ts', 'delivery/delivery.ts'],
   ['delivery/lanes.ts', 'delivery/timetable.ts', 'delivery/view.ts'],

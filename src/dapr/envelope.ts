@@ -8,7 +8,7 @@
  */
 import type { Message } from '../delivery/message.ts'
 import { parseTime } from '../event/cloudevent.ts'
-import { bytesOf as binaryOf, writeEvent } from '../event/json.ts'
+import { bytesOf as binaryOf, toJSON } from '../event/json.ts'
 import type { PublishOptions } from '../options.ts'
 import { type Draft, ENVELOPE, optionsOf } from './attributes.ts'
 import {
@@ -232,7 +232,7 @@ export function wireOf(message: Message, pubsubname: string, topic: string = mes
     tracestate: trace === '' || tracestate === undefined ? '' : String(tracestate),
   })
   const datacontenttype = event.datacontenttype ?? contentTypeOf(event.data)
-  const own = writeEvent({ ...event, ...NO_ENVELOPE, ...(datacontenttype !== undefined && { datacontenttype }) })
+  const own = toJSON({ ...event, ...NO_ENVELOPE, ...(datacontenttype !== undefined && { datacontenttype }) })
   return new WireEvent(`${own.slice(0, -1)},${added.slice(1)}`, false, NO_METADATA, trace)
 }
 

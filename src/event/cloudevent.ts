@@ -51,8 +51,12 @@ export interface EventAttributes {
 /** Attributes that obey the rules, as text. */
 export type CheckedAttributes = { readonly [Name in keyof EventAttributes]?: string }
 
-/** What an attribute has to be, in words that follow "is no", and the form of its text. */
-type Rule = readonly [kind: string, form: RegExp]
+/**
+ * What an attribute has to be, in words that follow "is no"; the form of its
+ * text; and the form of most of it, in which there is nothing forbidden and
+ * nothing that JSON escapes, so that one short look at it is enough.
+ */
+type Rule = readonly [kind: string, form: RegExp, plain: RegExp]
 
 const TIME =
   /^(\d{4}-(?:0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01]))T((?:[01]\d|2[0-3]):[0-5]\d):([0-5]\d|60)(?:\.(\d+))?(Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/
@@ -69,10 +73,15 @@ const MEDIA_TYPE =
 /** Control characters, lone surrogates and noncharacters: what the type String leaves out. */
 const FORBIDDEN = /[\p{Cc}\p{Cs}\p{NChar}]/u
 
-const TEXT: Rule = ['printable text', /\S/]
+/** Printable ASCII but for `"` and `\`. */
+const PLAIN = /^[ !#-[\]-~]*$/
+/** In UTC, and on a day that every month has. */
+const PLAIN_TIME = /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?Z$/
+
+const TEXT: Rule = ['printable text', /\S/, /^[!#-[\]-~][ !#-[\]-~]*$/]
 /** Its form is left to parseTime. */
-const TIMESTAMP: Rule = ['RFC 3339 time', /^/]
-const EXTENSION: Rule = ['printable text, boolean or 32-bit integer', /^/]
+const TIMESTAMP: Rule = ['RFC 3339 time', /^/, PLAIN_TIME]
+const EXTENSION: Rule = ['printable text, boolean or 32-bit integer', /^/, PLAIN]
 
 /** The core attributes; everything else in an event is `data` or an extension. */
 const CORE: ReadonlyMap<string, Rule> = new Map<string, Rule>([
@@ -80,11 +89,11 @@ const CORE: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ['type', TEXT],
   ['subject', TEXT],
   ['time', TIMESTAMP],
-  ['source', ['URI-reference', URI_REFERENCE]],
+  ['source', ['URI-reference', URI_REFERENCE, /^[\w./~-]+$/]],
   // RFC 3986 4.3 has no fragment, but a schema inside a document is named by one and every SDK takes it.
-  ['dataschema', ['absolute URI', RegExp(`(?=[^/?#]+:)${URI_REFERENCE.source}`, 'i')]],
-  ['datacontenttype', ['media type', MEDIA_TYPE]],
-  ['specversion', ['1.0', /^1\.0$/]],
+  ['dataschema', ['absolute URI', RegExp(`(?=[^/?#]+:)${URI_REFERENCE.source}`, 'i'), /^https?:\/\/[\w./-]+$/]],
+  ['datacontenttype', ['media type', MEDIA_TYPE, /^\w+\/[\w.+-]+$/]],
+  ['specversion', ['1.0', /^1\.0$/, /^1\.0$/]],
 ])
 
 /** @throws {BusbarError} `ERR_EVENT_INVALID`, always: the attribute's name, its value and why, as `is missing` */
@@ -101,11 +110,32 @@ export function refuse(attribute: string, value: unknown, why: string): never {
  */
 export function checkAttribute(name: string, value: unknown): void {
   const rule = CORE.get(name) ?? extensionRule(name)
+  if (!isPlain(value, rule)) checkClosely(name, value, rule)
+}
+
+/**
+ * One attribute as JSON text.
+ *
+ * @throws {BusbarError} `ERR_EVENT_INVALID`
+ */
+export function printAttribute(name: string, value: unknown): string {
+  const rule = CORE.get(name) ?? extensionRule(name)
+  if (isPlain(value, rule)) return `"${value}"`
+  checkClosely(name, value, rule)
+  return JSON.stringify(value)
+}
+
+function isPlain(value: unknown, rule: Rule): boolean {
+  return typeof value === 'string' && rule[2].test(value)
+}
+
+function checkClosely(name: string, value: unknown, rule: Rule): void {
+  const [kind, form] = rule
   const holds =
     typeof value === 'string'
-      ? rule[1].test(value) && !FORBIDDEN.test(value) && (rule !== TIMESTAMP || parseTime(value) !== undefined)
+      ? form.test(value) && !FORBIDDEN.test(value) && (rule !== TIMESTAMP || parseTime(value) !== undefined)
       : rule === EXTENSION && (typeof value === 'boolean' || (typeof value === 'number' && (value | 0) === value))
-  if (!holds) refuse(name, value, `is no ${rule[0]}`)
+  if (!holds) refuse(name, value, `is no ${kind}`)
 }
 
 /** CloudEvents 1.0.2, "Naming Conventions": a-z and 0-9, and `data` is no attribute. */

@@ -7,7 +7,7 @@
  * Layer 4. Source: CloudEvents 1.0.2, "JSON Event Format".
  */
 import { BusbarError, quote } from '../errors.ts'
-import { checkAttribute, refuse, type WireEvent } from './cloudevent.ts'
+import { checkAttribute, printAttribute, refuse, type WireEvent } from './cloudevent.ts'
 
 /** Text, or its bytes in UTF-8; a byte order mark is skipped. */
 export type TextOrBytes = string | Uint8Array | ArrayBuffer
@@ -25,14 +25,14 @@ const REQUIRED = ['specversion', 'id', 'source', 'type'] as const
  * // '{"specversion":"1.0","id":"1","source":"/shop","type":"order.placed","data":{"total":3}}'
  */
 export function toJSON(event: WireEvent): string {
-  checkEvent(event)
-  return writeEvent(event)
-}
-
-/** As `toJSON`, for an event whose attributes have been checked, as those of a broker's events. @throws {BusbarError} `ERR_EVENT_INVALID` for its data */
-export function writeEvent(event: WireEvent): string {
-  const attributes = JSON.stringify({ ...event, data: undefined })
-  return `${attributes.slice(0, -1)}${dataMember(event)}}`
+  needRequired(event)
+  let text = ''
+  for (const name of Object.keys(event)) {
+    const value = event[name]
+    if (name === 'data' || value === undefined) continue
+    text += `${text === '' ? '{' : ','}"${name}":${printAttribute(name, value)}`
+  }
+  return `${text}${dataMember(event)}}`
 }
 
 /** The events as a JSON array; it may be empty. @throws {BusbarError} `ERR_EVENT_INVALID` */
@@ -153,15 +153,19 @@ function needJSON(datacontenttype: unknown, data: unknown): void {
  * @throws {BusbarError} `ERR_EVENT_INVALID`
  */
 export function checkEvent(event: Readonly<Record<string, unknown>>): void {
-  if (typeof event !== 'object' || event === null) invalid(`${quote(event)} is not an object`)
-  // First, so that text which is no event at all is told so, and not that its members have bad names.
-  for (const name of REQUIRED) {
-    if (!Object.hasOwn(event, name) || event[name] === undefined) refuse(name, undefined, 'is missing')
-  }
+  needRequired(event)
   for (const name of Object.keys(event)) {
     const value = event[name]
     if (name === 'data' || value === undefined) continue
     checkAttribute(name, value)
+  }
+}
+
+/** First, so that text which is no event at all is told so, and not that its members have bad names. */
+function needRequired(event: Readonly<Record<string, unknown>>): void {
+  if (typeof event !== 'object' || event === null) invalid(`${quote(event)} is not an object`)
+  for (const name of REQUIRED) {
+    if (!Object.hasOwn(event, name) || event[name] === undefined) refuse(name, undefined, 'is missing')
   }
 }
 

@@ -1,11 +1,10 @@
 /**
- * A bounded cache keyed by topic, in front of the trie.
+ * A bounded cache keyed by topic, in front of the matcher.
  *
  * Two generations: when the young one is full it becomes the old one, and the
  * old one with all that was not asked for meanwhile is forgotten. Topics that
  * never come again must not wash out those that do, nor cost a place in a map
- * each, so only one new topic in four is let in, chosen by a die; one that
- * keeps coming soon is.
+ * each: a topic is let in when it comes back while the door still knows it.
  *
  * Layer 1.
  */
@@ -16,13 +15,18 @@ const CAPACITY = 16_384
 /** Longer topics are not worth the memory: two full generations of them hold 16 MB at most. */
 const MAX_LENGTH = 256
 
+/** Topics that the door knows; few, so that they stay near the processor. */
+const KNOWN = 4096
+
 /** What was worked out for a topic; forgets, but never invents. */
 export class TopicCache<V extends object> {
   #young = new Map<string, V>()
   #old = new Map<string, V>()
   /** Topics of one generation, at most. */
   readonly #capacity: number
-  /** The die: a linear congruential sequence, because topics that come in turns can keep step with a count. */
+  /** The hashes of topics that have come lately; made when the first one comes. */
+  #door: Int32Array | undefined
+  /** A linear congruential sequence. */
   #die = 1
 
   constructor(capacity: number = CAPACITY) {
@@ -38,10 +42,9 @@ export class TopicCache<V extends object> {
     return this.#young.get(topic) ?? this.#revive(topic)
   }
 
-  /** After a miss: keeps `value` for `topic`, or does not. */
-  set(topic: string, value: V): void {
-    this.#die = (Math.imul(this.#die, 1_664_525) + 1_013_904_223) | 0
-    if (this.#die >>> 30 === 0 && topic.length <= MAX_LENGTH) this.#keep(topic, value)
+  /** After a miss: keeps `value` for `topic`, or does not. @param hash any hash of the topic, the same each time */
+  set(topic: string, value: V, hash: number): void {
+    if (this.#isKnown(hash) && topic.length <= MAX_LENGTH) this.#keep(topic, value)
   }
 
   delete(topic: string): void {
@@ -60,6 +63,17 @@ export class TopicCache<V extends object> {
     const value = this.#old.get(topic)
     if (value !== undefined) this.#keep(topic, value)
     return value
+  }
+
+  /** Whether the door knows it; if not, it may from now on. */
+  #isKnown(hash: number): boolean {
+    this.#door ??= new Int32Array(KNOWN)
+    const place = hash & (KNOWN - 1)
+    if (this.#door[place] === hash) return true
+    // By chance, because two that come in turns would drive each other out for ever.
+    this.#die = (Math.imul(this.#die, 1_664_525) + 1_013_904_223) | 0
+    if (this.#die < 0) this.#door[place] = hash
+    return false
   }
 
   #keep(topic: string, value: V): void {

@@ -1,7 +1,7 @@
 /**
  * The five dialects of topics and filters, each as a record of its rules.
  * Facts only; `topic.ts` reads them to check, `params.ts` to compare,
- * `trie.ts` to match.
+ * `matcher.ts` to match.
  *
  * Layer 1. Sources: MQTT 5.0 section 4.7; NATS subject-based messaging;
  * AMQP 0-9-1 topic exchanges; Dapr's in-memory pub/sub (`prefix`).

@@ -2,7 +2,7 @@
  * One filter laid upon one topic: do they match, and what did the wildcards
  * stand for? Both have been checked.
  *
- * Layer 4. Knows one pair at a time; `trie.ts` finds the filters worth laying.
+ * Layer 4. Knows one pair at a time; `matcher.ts` finds the filters worth laying.
  */
 import { type Dialect, type Rules, rulesOf } from './dialect.ts'
 import { isWildcard } from './topic.ts'

@@ -11,6 +11,13 @@ const MARKS_PER_WORD = 2
 /** Words that are never given back. */
 const FEW = 64
 
+/** Whoever knows what has to be in a sieve. */
+export interface Hashes {
+  /** How many there are. */
+  readonly hashCount: number
+  hashes(): Iterable<number>
+}
+
 export class Sieve {
   #words = new Int32Array(1)
   /** Bits set, at most. */
@@ -26,22 +33,23 @@ export class Sieve {
     return ((words[(hash >>> 5) & (words.length - 1)]! >>> hash) & 1) !== 0
   }
 
-  /** @param all the hashes that count, `hash` among them; asked for when there are too many that no longer do */
-  add(hash: number, all: ReadonlyMap<number, unknown>): void {
+  /** @param all the hashes that count, `hash` among them; read when there are too many that no longer do */
+  add(hash: number, all: Hashes): void {
+    if (this.has(hash)) return
     if (++this.#marks > this.#words.length * MARKS_PER_WORD) this.#renew(all)
     else this.#mark(hash)
   }
 
   /** Gives room back when few are left: to be called after one has gone. */
-  shrink(all: ReadonlyMap<number, unknown>): void {
-    if (this.#words.length > all.size * 4 + FEW) this.#renew(all)
+  shrink(all: Hashes): void {
+    if (this.#words.length > all.hashCount * 4 + FEW) this.#renew(all)
   }
 
   /** Leaves out what no longer counts, and makes room for as many again. */
-  #renew(all: ReadonlyMap<number, unknown>): void {
-    this.#marks = all.size
-    this.#words = new Int32Array(2 ** Math.ceil(Math.log2(all.size + 1)))
-    for (const hash of all.keys()) this.#mark(hash)
+  #renew(all: Hashes): void {
+    this.#marks = all.hashCount
+    this.#words = new Int32Array(2 ** Math.ceil(Math.log2(all.hashCount + 1)))
+    for (const hash of all.hashes()) this.#mark(hash)
   }
 
   #mark(hash: number): void {

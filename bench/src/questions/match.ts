@@ -22,11 +22,17 @@ interface Matcher {
 
 type Contender = (filters: readonly string[], tally: Tally) => Matcher
 
+/** Where one queue alone leads to: to so many. */
+const ONE = [undefined]
+
 const contenders: Readonly<Record<string, Contender>> = {
   Busbar(filters, tally) {
     const router = new Router('mqtt')
     // The router reads nothing else of its targets, which are there anyway and are no part of it.
-    const targets = filters.map((filter) => ({ filter, where: undefined }) as unknown as MessageQueue)
+    const targets = filters.map((filter, order) => {
+      const target = { filter, order, isSelective: false, queues: ONE }
+      return target as unknown as MessageQueue
+    })
     return {
       add: (index) => router.add(targets[index]!),
       remove: (index) => router.remove(targets[index]!),
