@@ -40,6 +40,8 @@ export class Delivery implements Timed {
   position = -1
   /** Set when it is handed over. */
   holder: Holder | undefined = undefined
+  /** Written by whoever calls a handler with it: where that call stands. */
+  place: object | undefined = undefined
 
   /** @param deliveryCount deliveries so far */
   constructor(envelope: Envelope, deliveryCount: number) {

@@ -21,6 +21,8 @@ import type { QueueHost } from './rules.ts'
 interface Place {
   /** Undefined when it is free, or when the call was given up on. */
   delivery: Delivery | undefined
+  /** In the list of places. */
+  index: number
   readonly fulfilled: (outcome: unknown) => void
   readonly rejected: (error: unknown) => void
 }
@@ -47,6 +49,7 @@ export class Handling extends Consumer {
   deliver(delivery: Delivery): void {
     const place = this.#free.pop() ?? this.#makePlace()
     place.delivery = delivery
+    delivery.place = place
     const message = this.hand(delivery)
     const handler = this.#handler // called without `this`
     let result: unknown
@@ -65,14 +68,21 @@ export class Handling extends Consumer {
   settled(): void {}
 
   giveUpOn(delivery: Delivery): void {
-    const index = this.#places.findIndex((place) => place.delivery === delivery)
-    const [place] = index < 0 ? [] : this.#places.splice(index, 1)
-    if (place === undefined) return
+    const place = delivery.place as Place | undefined // only deliver() writes it
+    if (place?.delivery !== delivery) return
+    this.#removePlace(place)
     place.delivery = undefined
     this.counts.overdue++
     this.putDown()
     this.host.ready(this.queue)
     this.host.moved(this.queue)
+  }
+
+  /** The last one fills its gap: there may be a million. */
+  #removePlace(place: Place): void {
+    const last = this.#places.pop() as Place // it is in the list itself
+    last.index = place.index
+    if (last !== place) this.#places[place.index] = last
   }
 
   #makePlace(): Place {
@@ -82,6 +92,7 @@ export class Handling extends Consumer {
     }
     const place: Place = {
       delivery: undefined,
+      index: this.#places.length,
       fulfilled: (outcome) => settled(outcome, false),
       rejected: (error) => settled(error, true),
     }
