@@ -11,7 +11,9 @@ import type { Access } from './scopes.ts'
 import type { ComponentSpec } from './wire.ts'
 
 /** What a component is made of. */
-export interface PubsubParts {
+type PubsubParts = Pick<Pubsub, 'spec' | 'broker' | 'isOwn' | 'access' | 'prefix' | 'consumer' | 'capabilities'>
+
+export class Pubsub {
   readonly spec: ComponentSpec
   readonly broker: Broker<AnyTopics>
   /** Whether the sidecar made the broker, and closes it. */
@@ -23,25 +25,15 @@ export interface PubsubParts {
   readonly consumer: string
   /** What the metadata endpoint says that it can do. */
   readonly capabilities: readonly string[]
-}
 
-export class Pubsub implements Readonly<PubsubParts> {
-  readonly spec: ComponentSpec
-  readonly broker: Broker<AnyTopics>
-  readonly isOwn: boolean
-  readonly access: Access
-  readonly prefix: string
-  readonly consumer: string
-  readonly capabilities: readonly string[]
-
-  constructor(parts: PubsubParts) {
-    this.spec = parts.spec
-    this.broker = parts.broker
-    this.isOwn = parts.isOwn
-    this.access = parts.access
-    this.prefix = parts.prefix
-    this.consumer = parts.consumer
-    this.capabilities = parts.capabilities
+  constructor({ spec, broker, isOwn, access, prefix, consumer, capabilities }: PubsubParts) {
+    this.spec = spec
+    this.broker = broker
+    this.isOwn = isOwn
+    this.access = access
+    this.prefix = prefix
+    this.consumer = consumer
+    this.capabilities = capabilities
   }
 
   get name(): string {
