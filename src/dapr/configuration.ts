@@ -51,7 +51,7 @@ export function readConfiguration(options: DaprSidecarOptions, appId: string, lo
     subscriptions: resources.subscriptions,
     policies: new Map(
       [...components.keys()].flatMap((name) => {
-        const policy = policyFor(resources.resiliencies, name, 'inbound')
+        const policy = policyFor(resources.resiliencies, name)
         return policy === undefined ? [] : [[name, policy] as const]
       }),
     ),

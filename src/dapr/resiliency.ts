@@ -3,6 +3,9 @@
  * may take, and when to stop calling. Reading and arithmetic; the one who calls
  * keeps the time.
  *
+ * Only what comes from a component to the app: a publish into memory is taken or
+ * refused for good, so there is nothing that an `outbound` policy could mend.
+ *
  * Layer 22. Source: Dapr's Resiliency resource (v1alpha1) and how daprd applies
  * it to pub/sub components. Targets other than components are not looked at.
  */
@@ -21,11 +24,9 @@ export interface Resiliency {
   readonly timeouts: ReadonlyMap<string, number>
   readonly retries: ReadonlyMap<string, RetrySettings>
   readonly circuitBreakers: ReadonlyMap<string, BreakerSettings>
-  readonly components: ReadonlyMap<string, Readonly<Record<Direction, PolicyNames>>>
+  /** The `inbound` policies of targets, by component. */
+  readonly components: ReadonlyMap<string, PolicyNames>
 }
-
-/** From the component to the app, or from the app to the component. */
-export type Direction = 'inbound' | 'outbound'
 
 export interface RetrySettings {
   readonly policy: 'constant' | 'exponential'
@@ -45,7 +46,7 @@ interface PolicyNames {
   readonly circuitBreaker: string | undefined
 }
 
-/** What holds for one component in one direction. What no policy is about is absent. */
+/** What holds for one component. What no policy is about is absent. */
 export interface Policy extends Partial<Retry> {
   readonly breaker: CircuitBreaker | undefined
 }
@@ -76,13 +77,7 @@ export function readResiliency(resource: Fields): Resiliency {
     retries: new Map(policies.objectsIn('retries').map(([name, retry]) => [name, readRetry(retry)])),
     circuitBreakers: new Map(policies.objectsIn('circuitBreakers').map(([name, one]) => [name, readBreaker(one)])),
     components: new Map(
-      targets.objectsIn('components').map(([name, component]) => [
-        name,
-        {
-          inbound: readNames(component.object('inbound')),
-          outbound: readNames(component.object('outbound')),
-        },
-      ]),
+      targets.objectsIn('components').map(([name, component]) => [name, readNames(component.object('inbound'))]),
     ),
   }
 }
@@ -152,20 +147,16 @@ function statusCodesOf(fields: Fields): RetrySettings['statusCodes'] {
  * What holds for a component: the policies that its target names, else those
  * with the names of defaults. When several resources define a name, the last
  * one counts. Each call makes a circuit breaker of its own: call once for each
- * component and direction.
+ * component.
  *
  * @param resiliencies those in scope
  * @returns undefined when no policy concerns it
  * @throws {BusbarError} `ERR_OPTION_INVALID` when its target names a policy that is not there
  */
-export function policyFor(
-  resiliencies: readonly Resiliency[],
-  pubsubname: string,
-  direction: Direction,
-): Policy | undefined {
+export function policyFor(resiliencies: readonly Resiliency[], pubsubname: string): Policy | undefined {
   const target = resiliencies.findLast(({ components }) => components.has(pubsubname))?.components.get(pubsubname)
-  const names = target?.[direction] ?? defaultNames(resiliencies, direction)
-  const where = `${pubsubname}.${direction}`
+  const names = target ?? defaultNames(resiliencies)
+  const where = `${pubsubname}.inbound`
   const timeoutMs = lookUp(resiliencies, 'timeouts', names.timeout, where)
   const retry = lookUp(resiliencies, 'retries', names.retry, where)
   const breaker = lookUp(resiliencies, 'circuitBreakers', names.circuitBreaker, where)
@@ -196,11 +187,12 @@ function lookUp<K extends Kind>(
   throw new BusbarError('ERR_OPTION_INVALID', message, { option: where })
 }
 
-function defaultNames(resiliencies: readonly Resiliency[], direction: Direction): PolicyNames {
-  const suffix = direction === 'inbound' ? 'Inbound' : 'Outbound'
-  const levels = [`PubsubComponent${suffix}`, `Component${suffix}`, 'Component', '']
+/** The most special first. */
+const LEVELS: readonly string[] = ['PubsubComponentInbound', 'ComponentInbound', 'Component', '']
+
+function defaultNames(resiliencies: readonly Resiliency[]): PolicyNames {
   const nameIn = (kind: Kind, policy: string): string | undefined =>
-    levels.map((level) => `Default${level}${policy}`).find((name) => resiliencies.some((one) => one[kind].has(name)))
+    LEVELS.map((level) => `Default${level}${policy}`).find((name) => resiliencies.some((one) => one[kind].has(name)))
   return {
     timeout: nameIn('timeouts', 'TimeoutPolicy'),
     retry: nameIn('retries', 'RetryPolicy'),

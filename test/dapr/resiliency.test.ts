@@ -89,18 +89,16 @@ describe('policyFor', () => {
   }
 
   it('is undefined for a component that no policy concerns', () => {
-    assert.equal(policyFor([], 'pubsub', 'inbound'), undefined)
-    assert.equal(policyFor([read({ policies })], 'pubsub', 'inbound'), undefined)
+    assert.equal(policyFor([], 'pubsub'), undefined)
+    assert.equal(policyFor([read({ policies })], 'pubsub'), undefined)
     const other = read({ policies, targets: { components: { pubsub: { outbound: { retry: 'some' } } } } })
-    assert.equal(policyFor([other], 'pubsub', 'inbound'), undefined)
-    assert.equal(policyFor([other], 'constructor', 'outbound'), undefined)
+    assert.equal(policyFor([other], 'pubsub'), undefined)
+    assert.equal(policyFor([other], 'constructor'), undefined)
   })
 
   it('gives a component what its target names', () => {
     const inbound = { timeout: 'slow', retry: 'some', circuitBreaker: 'cb' }
-    const policy = existing(
-      policyFor([read({ policies, targets: { components: { pubsub: { inbound } } } })], 'pubsub', 'inbound'),
-    )
+    const policy = existing(policyFor([read({ policies, targets: { components: { pubsub: { inbound } } } })], 'pubsub'))
     assert.equal(policy.timeoutMs, 2000)
     assert.deepEqual(policy.options?.backoff, [10])
     const { breaker } = policy
@@ -112,13 +110,13 @@ describe('policyFor', () => {
 
   it('takes an empty name for none', () => {
     const target = { inbound: { timeout: 'slow', retry: '', circuitBreaker: '' } }
-    const policy = policyFor([read({ policies, targets: { components: { pubsub: target } } })], 'pubsub', 'inbound')
+    const policy = policyFor([read({ policies, targets: { components: { pubsub: target } } })], 'pubsub')
     assert.deepEqual(existing(policy), { timeoutMs: 2000, breaker: undefined })
   })
 
   it('takes a timeout of nothing for none', () => {
     const target = { inbound: { timeout: 'never', retry: 'some' } }
-    const policy = policyFor([read({ policies, targets: { components: { pubsub: target } } })], 'pubsub', 'inbound')
+    const policy = policyFor([read({ policies, targets: { components: { pubsub: target } } })], 'pubsub')
     assert.equal(existing(policy).timeoutMs, undefined)
   })
 
@@ -126,13 +124,13 @@ describe('policyFor', () => {
     const first = read({ policies: { retries: { some: { duration: '1s' } } } })
     const second = read({ policies: { retries: { some: { duration: '2s' } } } })
     const target = read({ targets: { components: { pubsub: { inbound: { retry: 'some' } } } } })
-    const policy = existing(policyFor([target, first, second], 'pubsub', 'inbound'))
+    const policy = existing(policyFor([target, first, second], 'pubsub'))
     assert.deepEqual(policy.options?.backoff, [2000])
   })
 
   it('refuses a target that names a policy which is not there', () => {
     const target = read({ policies, targets: { components: { pubsub: { inbound: { retry: 'sone' } } } } })
-    assert.throws(() => policyFor([target], 'pubsub', 'inbound'), {
+    assert.throws(() => policyFor([target], 'pubsub'), {
       code: 'ERR_OPTION_INVALID',
       message: 'Invalid resiliency of pubsub.inbound: there is no "sone" in retries',
     })
@@ -145,7 +143,7 @@ describe('policyFor', () => {
       const retries = Object.fromEntries(
         all.slice(0, count).map((name, index) => [name, { duration: `${index + 1}s` }]),
       )
-      const policy = existing(policyFor([read({ policies: { retries } })], 'pubsub', 'inbound'))
+      const policy = existing(policyFor([read({ policies: { retries } })], 'pubsub'))
       assert.deepEqual(policy.options?.backoff, [count * 1000])
     }
   })
@@ -155,9 +153,9 @@ describe('policyFor', () => {
       policies: { ...policies, retries: { ...policies.retries, DefaultRetryPolicy: {} } },
       targets: { components: { pubsub: { inbound: { timeout: 'slow' } } } },
     })
-    assert.equal(existing(policyFor([withTarget], 'pubsub', 'inbound')).options, undefined)
+    assert.equal(existing(policyFor([withTarget], 'pubsub')).options, undefined)
     const outbound = read({ policies: { retries: { DefaultComponentOutboundRetryPolicy: {} } } })
-    assert.equal(policyFor([outbound], 'pubsub', 'inbound'), undefined)
+    assert.equal(policyFor([outbound], 'pubsub'), undefined)
   })
 })
 
@@ -205,7 +203,7 @@ function read(spec: object): Resiliency {
 }
 
 function policyOf(retry: object): Policy {
-  return existing(policyFor([read({ policies: { retries: { DefaultRetryPolicy: retry } } })], 'pubsub', 'inbound'))
+  return existing(policyFor([read({ policies: { retries: { DefaultRetryPolicy: retry } } })], 'pubsub'))
 }
 
 function existing(policy: Policy | undefined): Policy {
