@@ -23,6 +23,8 @@ export interface Configuration {
   readonly subscriptions: readonly SubscriptionSpec[]
   /** For what fails on its way from a component to the app, by component. */
   readonly policies: ReadonlyMap<string, Policy>
+  /** Whether trace context is handed on. */
+  readonly isTracing: boolean
 }
 
 /** What there is when nobody says anything. */
@@ -49,6 +51,7 @@ export function readConfiguration(options: DaprSidecarOptions, appId: string, lo
     components: [...components.values()],
     brokers,
     subscriptions: resources.subscriptions,
+    isTracing: resources.isTracing,
     policies: new Map(
       [...components.keys()].flatMap((name) => {
         const policy = policyFor(resources.resiliencies, name)

@@ -25,7 +25,7 @@ import {
 import { MAX_METADATA_KEYS, metadataOf, NO_METADATA, parseGoBoolean } from './metadata.ts'
 import type { PublishRoute } from './paths.ts'
 import type { Access } from './scopes.ts'
-import { baggageFault, readTrace, type TraceContext } from './trace.ts'
+import { baggageFault, NO_TRACE, readTrace, type TraceContext } from './trace.ts'
 import type { ApiRequest, ApiResponse, Metadata } from './wire.ts'
 
 /** A component as publishing needs it. */
@@ -39,6 +39,8 @@ export interface PublishTarget {
 export interface PublishPort {
   readonly appId: string
   readonly clock: Clock
+  /** Whether trace context and baggage are looked at. */
+  readonly isTracing: boolean
   pubsub(name: string): PublishTarget | undefined
   /** A moment of the clock as envelopes say it, see `localTime`. */
   localTime(wallTime: number): string
@@ -75,11 +77,11 @@ interface Call {
 
 /** What both have in common: trace context and baggage come back in the answer, whatever it is. */
 async function run(call: Call, publish: (job: Job) => Promise<ApiResponse>): Promise<ApiResponse> {
-  const { request } = call
-  const baggage = request.header('baggage') ?? ''
+  const { request, port } = call
+  const baggage = (port.isTracing && request.header('baggage')) || ''
   const fault = baggageFault(baggage)
   if (fault !== undefined) return baggageInvalid(fault)
-  const trace = readTrace(request)
+  const trace = port.isTracing ? readTrace(request) : NO_TRACE
   const job = jobOf(call, trace)
   const response = 'status' in job ? job : await publish(job)
   if (trace.traceparent === '' && baggage === '') return response

@@ -18,8 +18,8 @@ export interface Resources {
   readonly components: readonly ComponentSpec[]
   readonly subscriptions: readonly SubscriptionSpec[]
   readonly resiliencies: readonly Resiliency[]
-  /** Of a Configuration: `spec.tracing.samplingRate`, the last one. */
-  readonly samplingRate: string | undefined
+  /** Whether trace context is handed on: unless the last Configuration with a `samplingRate` says 0. */
+  readonly isTracing: boolean
   /** What was left out or read in another way than daprd would. */
   readonly warnings: readonly string[]
 }
@@ -84,7 +84,7 @@ export function collectResources(documents: readonly Fields[], { appId, environm
   const declared: DeclaredSubscription[] = []
   const resiliencies: Resiliency[] = []
   const warnings: string[] = []
-  let samplingRate: string | undefined
+  let isTracing = true
   const leaveOut = (document: Fields, what: string): void => {
     warnings.push(`Left out ${document.path} ${what} is not served`)
   }
@@ -101,7 +101,7 @@ export function collectResources(documents: readonly Fields[], { appId, environm
       else leaveOut(document, `a component of type ${quote(document.object('spec').get('type'))}`)
     } else if (kind === 'Subscription') declared.push(readSubscription(document, versionOf(document)))
     else if (kind === 'Resiliency') resiliencies.push(readResiliency(document))
-    else if (kind === 'Configuration') samplingRate = samplingRateOf(document) ?? samplingRate
+    else if (kind === 'Configuration') isTracing = isTracingOf(document) ?? isTracing
     else leaveOut(document, kind === undefined ? 'what has no kind' : `kind ${quote(kind)}`)
   }
   const { specs: subscriptions, warnings: more } = subscriptionsFor(appId, declared)
@@ -109,7 +109,7 @@ export function collectResources(documents: readonly Fields[], { appId, environm
     components: [...components.values()],
     subscriptions,
     resiliencies: resiliencies.filter(({ scopes }) => isInScope(scopes, appId)),
-    samplingRate,
+    isTracing,
     warnings: [...warnings, ...more],
   }
 }
@@ -136,7 +136,8 @@ function versionOf(subscription: Fields): 'v1alpha1' | 'v2alpha1' {
   return subscription.get('apiVersion') === V1 ? 'v1alpha1' : 'v2alpha1'
 }
 
-function samplingRateOf(configuration: Fields): string | undefined {
+/** A rate that is no number counts as one above 0, as in daprd. @returns undefined when there is none */
+function isTracingOf(configuration: Fields): boolean | undefined {
   const rate = configuration.object('spec').object('tracing').get('samplingRate')
-  return rate === undefined ? undefined : String(rate)
+  return rate === undefined ? undefined : rate === '' || Number(rate) !== 0
 }

@@ -98,7 +98,8 @@ export class DaprSidecar implements AsyncDisposable {
     this.#options = options
     this.#log = safeLog(options.log)
     const configuration = readConfiguration(options, appId, this.#log)
-    this.#declared = configuration.subscriptions
+    const { isTracing, subscriptions } = configuration
+    this.#declared = subscriptions
     const newId = (): string => crypto.randomUUID()
     const localTime = localTimes()
     this.#pubsubs = openPubsubs({
@@ -130,7 +131,7 @@ export class DaprSidecar implements AsyncDisposable {
       })
     this.#api = new Api({
       appId,
-      port: { appId, clock: this.#clock, pubsub: (name) => this.#pubsubs.get(name), localTime, newId },
+      port: { appId, clock: this.#clock, isTracing, pubsub: (name) => this.#pubsubs.get(name), localTime, newId },
       isReady: () => this.#discovery?.isDone ?? true,
       metadata: () => this.#metadata(),
       shutdown: (force) => this.#shutdown(force),

@@ -19,6 +19,7 @@ interface Given {
   readonly metadata?: Readonly<Record<string, string>>
   readonly subscribe?: SubscribeOptions
   readonly dialect?: 'prefix' | 'mqtt'
+  readonly isTracing?: boolean
   /** What the component does instead of publishing. */
   readonly publish?: (topic: string, data: unknown, options: PublishOptions) => Promise<void>
 }
@@ -30,7 +31,7 @@ class Sidecar {
   readonly #port: PublishPort
   #ids = 0
 
-  constructor({ metadata = {}, subscribe = {}, dialect = 'prefix', publish }: Given = {}) {
+  constructor({ metadata = {}, subscribe = {}, dialect = 'prefix', isTracing = true, publish }: Given = {}) {
     const clock = new ManualClock({ now: Date.UTC(2026, 0, 2) })
     // The types of the dialects differ in what they check, and nothing is checked of topics that may be any.
     const broker = new Broker<AnyTopics, 'prefix'>({ dialect: dialect as 'prefix', clock })
@@ -45,6 +46,7 @@ class Sidecar {
     this.#port = {
       appId: 'myapp',
       clock,
+      isTracing,
       pubsub: (name) => (name === 'mypub' ? target : undefined),
       localTime: localTimes(),
       newId: () => `id-${++this.#ids}`,
@@ -399,6 +401,15 @@ describe('publishSingle, trace context', () => {
     assert.equal(sidecar.delivered[0]?.['traceparent'], '')
     assertDone(await sidecar.send(one, 'hi', { headers: { tracestate: 'a=b' } }))
     assert.equal(sidecar.delivered[1]?.['tracestate'], '')
+  })
+
+  it('is not looked at, nor is baggage, when tracing is off', async () => {
+    const sidecar = new Sidecar({ isTracing: false })
+    assertDone(
+      await sidecar.send(one, 'hi', { headers: { traceparent, tracestate: 'a=b', baggage: 'invalid-baggage' } }),
+    )
+    const [event] = sidecar.delivered
+    assert.deepEqual([event?.['traceid'], event?.['traceparent'], event?.['tracestate']], ['', '', ''])
   })
 
   it('is refused when the baggage cannot be read, before anything else', async () => {

@@ -84,7 +84,7 @@ describe('collectResources', () => {
       found.resiliencies.map(({ name }) => name),
       ['again'],
     )
-    assert.equal(found.samplingRate, '1')
+    assert.equal(found.isTracing, true)
     assert.equal(found.warnings.length, 1)
     assert.match(found.warnings[0] ?? '', /"redisPassword" is empty/)
   })
@@ -127,10 +127,30 @@ describe('collectResources', () => {
     assert.deepEqual(component?.metadata, { a: 'set' })
   })
 
-  it('takes resources that never were text', () => {
-    const resource = { apiVersion: 'dapr.io/v1alpha1', kind: 'Configuration', spec: { tracing: { samplingRate: 0.5 } } }
-    assert.equal(collectResources([new Fields(resource, 'resources[0]')], { appId: 'app' }).samplingRate, '0.5')
-  })
+  for (const [rates, isTracing] of [
+    [[], true],
+    [['1'], true],
+    [['0'], false],
+    [['0.0'], false],
+    [[0], false],
+    [[''], true],
+    [['some'], true],
+    [[0.5], true],
+    [['1', undefined, '0'], false],
+    [['0', undefined, '1', undefined], true],
+  ] as const) {
+    it(`${isTracing ? 'traces' : 'does not trace'} with sampling rates of ${JSON.stringify(rates)}`, () => {
+      const resources = rates.map((samplingRate, index) => {
+        const configuration = {
+          apiVersion: 'dapr.io/v1alpha1',
+          kind: 'Configuration',
+          spec: { tracing: { samplingRate } },
+        }
+        return new Fields(configuration, `resources[${index}]`)
+      })
+      assert.equal(collectResources(resources, { appId: 'app' }).isTracing, isTracing)
+    })
+  }
 
   for (const [text, message] of [
     ['kind: Component\nmetadata: {name: p}', 'f.yaml, line 1: apiVersion: undefined is not one of "dapr.io/v1alpha1"'],

@@ -407,6 +407,17 @@ describe('Bulk subscribe', () => {
     )
     assert.equal(sidecar.stats().pubsubs.pubsub?.acked, 4)
   })
+
+  it('sends nowhere what no rule chooses a path for, alone or beside others', async (t) => {
+    const { pubsubname, topic, bulkSubscribe } = bulk(3, 100)
+    const routes = { rules: [{ match: 'event.data > 1', path: '/big' }] }
+    const asked = { pubsubname, topic, routes, bulkSubscribe, deadLetterTopic: 'dead' }
+    const { publish, app, sidecar } = await begin(t, new FakeApp(asked, { pubsubname, topic: 'dead', route: '/dead' }))
+    app.answer = ({ path, body }) => (path === '/dead' ? {} : success(body))
+    for (const i of [0, 1, 2, 0, 0, 0]) await publish('pubsub/orders', i)
+    await sidecar.settled()
+    assert.deepEqual(app.paths().sort(), ['/big', '/dead', '/dead', '/dead', '/dead', '/dead'])
+  })
 })
 
 describe('sidecar.subscribe()', () => {
@@ -774,6 +785,24 @@ describe('Around it', () => {
       errorCode: 'ERR_HEALTH_APPID_NOT_MATCH',
       message: 'dapr app-id does not match',
     })
+  })
+
+  it('hands no trace context on when its Configuration turns tracing off', async (t) => {
+    const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
+    for (const [samplingRate, expected] of [
+      ['1', traceparent],
+      ['0', '00-00000000000000000000000000000000-0000000000000000-00'],
+    ]) {
+      const configuration = {
+        apiVersion: 'dapr.io/v1alpha1',
+        kind: 'Configuration',
+        spec: { tracing: { samplingRate } },
+      }
+      const { publish, app, sidecar } = await begin(t, new FakeApp(orders), { resources: [configuration] })
+      await publish('pubsub/orders', 1, { traceparent })
+      await sidecar.settled()
+      assert.equal(app.calls[0]?.headers.get('traceparent'), expected)
+    }
   })
 
   it('shuts down when asked to', async (t) => {
