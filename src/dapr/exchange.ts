@@ -19,12 +19,14 @@ export interface ExchangeHost {
   readonly maxBodySize: number
   /** No further request is wanted on the connections that there are. */
   readonly isClosing: boolean
+  /** There are as many requests as there may be. */
+  readonly isFull: boolean
   handle(request: ApiRequest): ApiResponse | Promise<ApiResponse>
   onError(error: unknown): void
   /** Asks to keep so many more bytes. */
   hold(size: number): boolean
   release(size: number): void
-  /** Told once the answer is out, or the client gone. */
+  /** Told once the answer is out, or the client gone and the request handled all the same. */
   onOver(exchange: Exchange): void
 }
 
@@ -56,6 +58,10 @@ export class Exchange implements RequestHead {
   #heldSize = 0
   /** Bytes that came in and were let go. */
   #ignoredSize = 0
+  /** Whether what handles the request is still at it. */
+  #isHandling = false
+  /** Whether the answer is out, or the client gone. */
+  #isClosed = false
 
   constructor({ host, request, response, isAsking }: ExchangeParts) {
     this.#host = host
@@ -106,11 +112,15 @@ export class Exchange implements RequestHead {
   }
 
   begin(): void {
-    this.#response.on('close', () => this.#end())
+    this.#response.on('close', () => {
+      this.#isClosed = true
+      if (!this.#isHandling) this.#end()
+    })
     this.#request.on('data', (chunk: Uint8Array) => this.#onData(chunk))
     this.#request.on('end', () => this.#onEnd())
     const refused = guardRequest(this, this.#host.guard)
     if (refused !== undefined) this.#answer(refused)
+    else if (this.#host.isFull) this.#answer(BUSY)
     else if (Number(this.header('content-length') ?? 0) > this.#host.maxBodySize) this.#handle(NONE, true)
     else {
       this.#body = new Bytes(this.#host.maxBodySize)
@@ -152,11 +162,21 @@ export class Exchange implements RequestHead {
     try {
       const request = new ReceivedRequest({ method, target, body, isTooLarge, rawHeaders: this.#request.rawHeaders })
       const answer = this.#host.handle(request)
-      if (isThenable(answer)) void handled(answer.then(this.#answer, this.#fail))
+      if (isThenable(answer)) this.#await(answer)
       else this.#answer(answer)
     } catch (error) {
       this.#fail(error)
     }
+  }
+
+  /** A client that goes does not take back what it has asked for: until that is done, its request is here. */
+  #await(answer: Promise<ApiResponse>): void {
+    this.#isHandling = true
+    const end = (): void => {
+      this.#isHandling = false
+      if (this.#isClosed) this.#end()
+    }
+    void handled(answer.then(this.#answer, this.#fail).then(end))
   }
 
   readonly #answer = (answer: ApiResponse): void => {

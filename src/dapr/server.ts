@@ -37,6 +37,8 @@ export interface HttpServerOptions {
   readonly maxBodySize?: number
   /** Bytes of all bodies that are being read or handled; default 64 MiB, or twice `maxBodySize` when that is more. */
   readonly maxBodiesSize?: number
+  /** Requests that are being read or handled, whether or not their clients are still there; default 10 000. */
+  readonly maxRequests?: number
   /** At each address; default 1024. */
   readonly maxConnections?: number
   /** The time for sending the head of a request; default 10 000. */
@@ -57,6 +59,7 @@ const NO_IPV6: readonly unknown[] = ['EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL']
 
 const DEFAULT_MAX_BODY_SIZE = 4 * 1024 * 1024
 const DEFAULT_MAX_BODIES_SIZE = 64 * 1024 * 1024
+const DEFAULT_MAX_REQUESTS = 10_000
 const MAX_HEADER_SIZE = 16 * 1024
 /** How many free ports are looked at until one is free at every address. */
 const MAX_PORTS = 10
@@ -133,15 +136,20 @@ export class HttpServer {
   #sharedParts(tokens: GuardSettings['tokens']): ExchangeHost {
     const { maxBodySize: size = DEFAULT_MAX_BODY_SIZE, handle, onError, allowedHosts = [] } = this.#options
     const maxBodySize = size > 0 ? size : Infinity
+    const { maxRequests = DEFAULT_MAX_REQUESTS } = this.#options
     const { maxBodiesSize = Math.max(DEFAULT_MAX_BODIES_SIZE, 2 * maxBodySize) } = this.#options
     const isEverywhere = this.#hosts.some((name) => EVERYWHERE.includes(name))
     const isClosing = (): boolean => this.#closing !== undefined
+    const isFull = (): boolean => this.#exchanges.size > maxRequests
     return {
       // Who listens everywhere cannot know by which names; the token, which is needed then, is shown by no rebound page.
       guard: { hosts: hostCheck(isEverywhere ? 'any' : [...this.#hosts, ...allowedHosts]), tokens },
       maxBodySize,
       get isClosing() {
         return isClosing()
+      },
+      get isFull() {
+        return isFull()
       },
       handle,
       onError,

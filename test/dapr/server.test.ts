@@ -509,6 +509,49 @@ describe('HttpServer', () => {
     await world.checkHealth()
   })
 
+  describe('with more requests than there may be', () => {
+    for (const [what, ask] of [
+      ['on one connection', () => world.client().say(GOOD.repeat(3))],
+      ['on many connections', () => [1, 2, 3].map(() => world.client().say(GOOD)).at(-1)],
+    ] as const) {
+      it(`answers 503 to those beyond, ${what}, and goes on when there is room`, async () => {
+        const releases: ((answer: ApiResponse) => void)[] = []
+        world = await World.start({ maxRequests: 2, handle: () => new Promise((resolve) => releases.push(resolve)) })
+        const last = ask()
+        await turnsUntil(() => releases.length === 2)
+        if (what === 'on many connections') await last?.answers(1)
+        for (const release of releases.splice(0)) release(DONE)
+        assert.equal((await last?.closed())?.statuses.at(-1), 503)
+        assert.match(last?.text ?? '', /"errorCode":"ERR_BUSY"/)
+        const next = world.client().say(GOOD)
+        await turnsUntil(() => releases.length === 1)
+        releases[0]?.(DONE)
+        assert.deepEqual((await next.answers(1)).statuses, [204])
+        assert.equal(world.handled.length, 3)
+      })
+    }
+
+    it('counts those whose clients have gone, until they are handled', async () => {
+      const releases: ((answer: ApiResponse) => void)[] = []
+      world = await World.start({
+        maxRequests: 1,
+        maxBodiesSize: 3,
+        handle: () => new Promise((resolve) => releases.push(resolve)),
+      })
+      const gone = world.client().say(GOOD)
+      await turnsUntil(() => releases.length === 1)
+      gone.socket.resetAndDestroy()
+      await turnsUntil(() => openSockets() === LISTENERS)
+      assert.deepEqual((await world.client().say(GOOD).closed()).statuses, [503])
+      releases[0]?.(DONE)
+      await turns(1)
+      const next = world.client().say(GOOD)
+      await turnsUntil(() => releases.length === 2)
+      releases[1]?.(DONE)
+      assert.deepEqual((await next.answers(1)).statuses, [204])
+    })
+  })
+
   it('drops connections beyond the limit and goes on serving the others', async () => {
     world = await World.start({ maxConnections: 2 })
     const served = [world.client(), world.client()]
