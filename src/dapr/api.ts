@@ -3,6 +3,7 @@
  *
  * Layer 23. Source: dapr/dapr, pkg/api/http.
  */
+import { quote } from '../errors.ts'
 import { appIdMismatch, bodyUnreadable, notReady, notRouted, requestMalformed } from './errors.ts'
 import { routeOf } from './paths.ts'
 import { type PublishPort, publishBulk, publishSingle } from './publish-api.ts'
@@ -24,9 +25,9 @@ const NO_CONTENT: ApiResponse = { status: 204, headers: {}, body: '' }
 /** What daprd calls itself where it was not built from a release. */
 const VERSION = 'edge'
 
-/** What others may put into the metadata: so many values of so many bytes. */
-const MAX_EXTENDED = 1000
+/** What others may put into the metadata, in bytes and, with all keys, in UTF-16 code units: each answer has it all. */
 const MAX_VALUE_SIZE = 64 * 1024
+const MAX_EXTENDED_SIZE = 1024 * 1024
 
 export class Api {
   readonly #parts: ApiParts
@@ -78,10 +79,18 @@ export class Api {
 
   #setMetadata(key: string, { body, isTooLarge = false }: ApiRequest): ApiResponse {
     if (isTooLarge || body.length > MAX_VALUE_SIZE) return bodyUnreadable('stream too large')
-    if (!this.#extended.has(key) && this.#extended.size >= MAX_EXTENDED) {
-      return requestMalformed(`there are ${MAX_EXTENDED} values already`)
+    const value = new TextDecoder().decode(body)
+    if (sizeOf(this.#extended, key) + key.length + value.length > MAX_EXTENDED_SIZE) {
+      return requestMalformed(`the metadata has no room for ${quote(key)}`)
     }
-    this.#extended.set(key, new TextDecoder().decode(body))
+    this.#extended.set(key, value)
     return NO_CONTENT
   }
+}
+
+/** Of all keys and values but those of one key. */
+function sizeOf(values: ReadonlyMap<string, string>, without: string): number {
+  let size = 0
+  for (const [key, value] of values) if (key !== without) size += key.length + value.length
+  return size
 }

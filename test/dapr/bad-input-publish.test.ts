@@ -340,6 +340,9 @@ describe('A body', () => {
       const { extended } = JSON.parse((await rig.ask('/v1.0/metadata', { method: 'GET' })).body)
       assert.deepEqual(Object.keys(extended), ['daprRuntimeVersion', '__proto__'])
       assert.ok(isClean('x'))
+      for (let key = 0; key < 15; key++) assert.equal((await put(`${key}`, 64 * 1024)).status, 204)
+      assert.equal((await put('0', 64 * 1024)).status, 204)
+      assert.deepEqual(codeIn(await put('more', 64 * 1024)), { status: 400, errorCode: 'ERR_MALFORMED_REQUEST' })
     }))
 })
 
