@@ -132,6 +132,50 @@ describe('A path', () => {
   }
 })
 
+describe('A method', () => {
+  for (const method of ['GET', 'DELETE', 'PATCH', 'OPTIONS', 'TRACE', 'PROPFIND', 'M-SEARCH', 'QUERY']) {
+    it(`${method} publishes nothing, and is echoed to nobody`, (t) =>
+      attack(t, {}, async (rig) => {
+        const answer = await rig.say(`${method} ${ORDERS} HTTP/1.1\r\nX-Secret: s3cret`)
+        if (answer.status === 400)
+          assert.equal(method, 'QUERY') // Node 20 does not know it yet
+        else assert.deepEqual(codeIn(answer), { status: 404, errorCode: 'ERR_DIRECT_INVOKE' })
+        assert.doesNotMatch(JSON.stringify(answer), /s3cret/)
+        assert.equal(rig.stats.published, 0)
+      }))
+  }
+
+  it('HEAD publishes nothing, and is answered without a body', (t) =>
+    attack(t, {}, async (rig) => {
+      const { status, body } = await rig.ask(ORDERS, { method: 'HEAD' })
+      assert.deepEqual([status, body], [404, ''])
+      assert.equal(rig.stats.published, 0)
+    }))
+
+  it('is what the request line says, whatever headers say of it or of where it comes from', (t) =>
+    attack(t, {}, async (rig) => {
+      for (const method of ['GET', 'DELETE']) {
+        const headers = { 'x-http-method-override': 'POST', 'x-http-method': 'POST', 'x-method-override': 'POST' }
+        assert.equal((await rig.ask(ORDERS, { method, headers })).status, 404)
+      }
+      const forwarded = {
+        host: 'evil.example',
+        'x-forwarded-host': 'localhost',
+        forwarded: 'host=localhost;for=127.0.0.1',
+      }
+      assert.equal((await rig.ask(ORDERS, { headers: forwarded })).status, 403)
+      assert.equal(rig.stats.published, 0)
+      const lies = { 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https', 'x-forwarded-for': '1.2.3.4' }
+      const { headers } = await delivers(rig, ORDERS, { headers: lies })
+      assert.doesNotMatch(JSON.stringify([...headers]), /forwarded|evil|1\.2\.3\.4/)
+    }))
+
+  it('PUT publishes as POST does', (t) =>
+    attack(t, {}, async (rig) => {
+      assert.equal(eventIn(await delivers(rig, ORDERS, { method: 'PUT', body: 'a' })).data, 'a')
+    }))
+})
+
 describe('Metadata', () => {
   /** When it expires, as the app is told; undefined: never. */
   for (const [query, expiration] of [

@@ -153,6 +153,7 @@ function plain(answer: Answer): Answer {
   if (status < 400 || status === 401) return answer
   assert.equal(headers['x-content-type-options'], 'nosniff')
   assert.equal(headers['content-type'], 'application/json')
+  if (body === '') return answer // to a HEAD
   const { errorCode } = JSON.parse(body) as { errorCode?: unknown }
   assert.match(String(errorCode), /^ERR_[A-Z_]+$/)
   return answer
