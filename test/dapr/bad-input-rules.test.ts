@@ -1,6 +1,9 @@
 /** Hostile rules, wrong tokens and failures of our own, end to end, with the oracle after each. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { inspect } from 'node:util'
+import { DaprSidecar } from '../../src/dapr/index.ts'
+import { BusbarError } from '../../src/errors.ts'
 import { attack, eventIn, type RigOptions, TOKEN } from './rig.ts'
 
 const ORDERS = '/v1.0/publish/pubsub/orders'
@@ -101,6 +104,19 @@ describe('A token', () => {
       assert.ok(delivered)
       assert.doesNotMatch(JSON.stringify([...delivered.headers, eventIn(delivered)]), new RegExp(TOKEN))
       assert.doesNotMatch((await rig.ask('/v1.0/metadata', { method: 'GET', headers: shown })).body, new RegExp(TOKEN))
+    }))
+})
+
+describe('A sidecar with tokens', () => {
+  it('shows them to nobody who looks at it or at its errors', (t) =>
+    attack(t, { apiToken: TOKEN, appToken: `${TOKEN}-of-the-app` }, async ({ sidecar }) => {
+      for (const value of [sidecar, sidecar.stats(), sidecar.components, sidecar.subscriptions]) {
+        assert.doesNotMatch(inspect(value, { depth: Infinity, showHidden: true, getters: true }), new RegExp(TOKEN))
+      }
+      await assert.rejects(DaprSidecar.start({ apiToken: `${TOKEN}\n` }), (error) => {
+        assert.doesNotMatch(inspect(error), new RegExp(TOKEN))
+        return error instanceof BusbarError && error.code === 'ERR_OPTION_INVALID'
+      })
     }))
 })
 

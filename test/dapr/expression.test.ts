@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { celValue, compileExpression } from '../../src/dapr/expression.ts'
@@ -192,3 +193,16 @@ function assertRefused(compile: () => unknown): { message: string; position?: nu
   assert.ok(refused)
   return refused
 }
+
+describe('The engine', () => {
+  it('makes no code from text', () => {
+    const module = new URL('../../src/dapr/expression.js', import.meta.url).href
+    const program = `
+      const { celValue, compileExpression } = await import(${JSON.stringify(module)})
+      const event = celValue({ data: { list: [1, 2, 3], text: 'order-7' } })
+      const rule = 'event.data.list.exists(x, x > 2) && event.data.text.matches("^order-[0-9]+$")'
+      console.log(compileExpression(rule).evaluate(new Map([['event', event]])))`
+    const args = ['--disallow-code-generation-from-strings', '--input-type=module', '--eval', program]
+    assert.equal(execFileSync(process.execPath, args, { encoding: 'utf8' }), 'true\n')
+  })
+})

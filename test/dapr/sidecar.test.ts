@@ -163,6 +163,43 @@ describe('Components', () => {
     assert.deepEqual(seen.sort(), ['ns1orders', 'orders'])
   })
 
+  it('of other types are served from memory, and the log says so once', async (t) => {
+    const topic = 'a/+'
+    const { publish, app, sidecar, log } = await begin(t, new FakeApp({ ...orders, topic }), {
+      pubsubs: { pubsub: { type: 'pubsub.mqtt3', metadata: { url: 'tcp://broker:1883' } } },
+    })
+    assert.equal((await publish('pubsub/a/b', 1)).status, 204)
+    await sidecar.settled()
+    assert.deepEqual(app.data(), [1])
+    const said = log.filter(({ message }) => message.includes('emulated'))
+    assert.deepEqual(
+      said.map(({ level, pubsubname, type }) => [level, pubsubname, type]),
+      [['info', 'pubsub', 'pubsub.mqtt3']],
+    )
+  })
+
+  it('let an app subscribe to what it may, and list what it may not without serving it', async (t) => {
+    const metadata = { subscriptionScopes: 'shop=orders', protectedTopics: 'secrets' }
+    const app = new FakeApp(orders, { ...orders, topic: 'mails' }, { ...orders, topic: 'secrets' })
+    const { publish, sidecar, log } = await begin(t, app, { pubsubs: { pubsub: { metadata } } })
+    for (const topic of ['orders', 'mails']) assert.equal((await publish(`pubsub/${topic}`, topic)).status, 204)
+    await sidecar.settled()
+    assert.deepEqual(app.data(), ['orders'])
+    assert.deepEqual(
+      sidecar.stats().subscriptions.map(({ topic, stats }) => [topic, stats?.acked]),
+      [
+        ['orders', 1],
+        ['mails', undefined],
+        ['secrets', undefined],
+      ],
+    )
+    assert.deepEqual(
+      log.filter(({ level }) => level === 'error').map(({ topic }) => topic),
+      ['mails', 'secrets'],
+    )
+    assert.throws(() => sidecar.subscribe('pubsub', 'mails', () => {}), { code: 'ERR_OPTION_INVALID' })
+  })
+
   it('are not there for apps out of their scope, nor is anything in their place', async (t) => {
     const { publish, sidecar } = await begin(t, new FakeApp(), { resources: [scoped(['other'])] })
     assert.equal((await publish('pubsub/orders', 1)).status, 404)
