@@ -181,7 +181,7 @@ export class FunctionAppChannel implements AppChannel {
     for (const name of OURS) asked.headers.delete(name)
     if (this.#token !== undefined) asked.headers.set(TOKEN_HEADER, this.#token)
     const response = await this.#app(asked)
-    if (typeof response?.status !== 'number') throw new TypeError('The app answered with something that is no Response')
+    if (!Number.isInteger(response?.status)) throw new TypeError('The app answered with something that is no Response')
     const { bytes, isCut } = await readStream(response.body, maxSizeOf(request), signal)
     return answerOf(response.status, bytes, isCut)
   }

@@ -30,6 +30,11 @@ export function safeLog(log: Log | undefined): Log {
   }
 }
 
+/** What an error says. Whatever was thrown, this throws nothing. */
 export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  try {
+    return String(error instanceof Error ? error.message : error)
+  } catch {
+    return 'something was thrown that cannot be shown' // an object without a prototype, or with a hostile one
+  }
 }

@@ -4,6 +4,7 @@
  *
  * Layer 20. Source: dapr/dapr, pkg/runtime/subscription/postman/http/http.go.
  */
+import { reasonOf } from './log.ts'
 import type { AppResponse } from './wire.ts'
 
 /** Why the app has not handled a message; it is offered again, or given up, as the retry policy says. */
@@ -28,7 +29,7 @@ export function drop(why: unknown): Verdict {
 }
 
 function errorOf(why: unknown): Error {
-  return why instanceof Error ? why : new Error(String(why))
+  return why instanceof Error ? why : new Error(reasonOf(why))
 }
 
 /**

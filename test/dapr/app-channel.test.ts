@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { afterEach, describe, it } from 'node:test'
+import { inspect } from 'node:util'
 import { FunctionAppChannel, HttpAppChannel } from '../../src/dapr/app-channel.ts'
 import type { AppRequest } from '../../src/dapr/wire.ts'
 import { openSockets, RawServer, turns, turnsUntil } from './raw.ts'
@@ -393,10 +394,12 @@ describe('FunctionAppChannel', () => {
     })
   }
 
-  it('fails when the app answers with something that is no Response', async () => {
-    const channel: FunctionAppChannel = Reflect.construct(FunctionAppChannel, [{ app: () => undefined }])
-    await assert.rejects(channel.call(EVENT), /no Response/)
-  })
+  for (const answer of [undefined, null, 5, {}, { status: '200' }, { status: Number.NaN, body: null }]) {
+    it(`fails when the app answers with ${inspect(answer)}, which is no Response`, async () => {
+      const channel: FunctionAppChannel = Reflect.construct(FunctionAppChannel, [{ app: () => answer }])
+      await assert.rejects(channel.call(EVENT), /no Response/)
+    })
+  }
 
   it('tells the app when the signal aborts, and waits no longer', async () => {
     const deadline = new AbortController()

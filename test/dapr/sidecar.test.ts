@@ -758,6 +758,20 @@ describe('Resiliency', () => {
     assert.deepEqual(letters, [1, 2, 3])
   })
 
+  it('closes a circuit breaker again after a handler that threw what cannot be shown', async (t) => {
+    const { publish, sidecar, clock, log } = await begin(t, new FakeApp(), {
+      resources: [policyOf(breaker, { circuitBreaker: 'c' })],
+    })
+    let count = 0
+    sidecar.subscribe('pubsub', 'orders', () => {
+      if (++count < 4) throw Object.create(null)
+    })
+    await publish('pubsub/orders', 1)
+    await clock.runAll()
+    assert.equal(sidecar.stats().pubsubs.pubsub?.acked, 1)
+    assert.ok(log.some(({ reason }) => reason === 'something was thrown that cannot be shown'))
+  })
+
   it('closes a circuit breaker again after a handler that never ended', async (t) => {
     const { publish, sidecar, clock } = await begin(t, new FakeApp(), {
       resources: [policyOf(breaker, { circuitBreaker: 'c' })],
