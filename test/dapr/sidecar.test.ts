@@ -7,6 +7,7 @@ import { DaprSidecar } from '../../src/dapr/index.ts'
 import { Broker } from '../../src/index.ts'
 import { ManualClock } from '../../src/testing/index.ts'
 import { begin, FakeApp } from './harness.ts'
+import { openSockets, turnsUntil } from './raw.ts'
 
 const orders = { pubsubname: 'pubsub', topic: 'orders', route: '/orders' }
 
@@ -1032,6 +1033,13 @@ describe('DaprSidecar.start()', () => {
     const sidecar = await DaprSidecar.start()
     t.after(() => sidecar.close())
     await assert.rejects(DaprSidecar.start({ httpPort: sidecar.httpPort }), { code: 'EADDRINUSE' })
+  })
+
+  it('says when it cannot listen where it should, and leaves nothing open', async () => {
+    const before = openSockets()
+    const host = '192.0.2.1' // no machine has it
+    await assert.rejects(DaprSidecar.start({ host, apiToken: 'secret' }), { code: 'EADDRNOTAVAIL' })
+    await turnsUntil(() => openSockets() === before)
   })
 
   it('refuses to be its own app', async () => {
