@@ -41,6 +41,8 @@ export interface DeclaredSubscription {
 }
 
 const MAX_SUBSCRIPTIONS = 1000
+/** Of an app; compiling as many as fit into its answer would take seconds. */
+const MAX_RULES = 1000
 const MAX_INT32 = 2 ** 31 - 1
 
 /** Reads what the app answered to `GET /dapr/subscribe`. */
@@ -70,10 +72,17 @@ function readList(list: unknown): Discovery {
   const wrong = list.findIndex(hasForeignMetadata)
   if (wrong >= 0) return failed(`the metadata of subscription ${wrong} is not made of strings`)
   const warnings: string[] = []
+  let ruleCount = 0
   const read = list.map((entry, index) =>
-    unlessRefused(warnings, () =>
-      routable(readSpec(new Fields(entry ?? {}, `subscription ${index}`), 'PROGRAMMATIC', warnings)),
-    ),
+    unlessRefused(warnings, () => {
+      const spec = readSpec(new Fields(entry ?? {}, `subscription ${index}`), 'PROGRAMMATIC', warnings)
+      const count = spec.rules.filter(({ match }) => match.trim() !== '').length
+      const isTooMuch = count > 0 && ruleCount + count > MAX_RULES
+      if (isTooMuch) refuseOption(optionOf(spec), `more than ${MAX_RULES} rules in all`)
+      routable(spec)
+      ruleCount += count
+      return spec
+    }),
   )
   const specs = new Map<string, SubscriptionSpec>()
   for (const spec of read.filter((one) => one !== undefined)) {
@@ -189,7 +198,7 @@ function readRules(fields: Fields): readonly Rule[] {
  * @throws {BusbarError} `ERR_OPTION_INVALID` when there is no route, or one that cannot be taken
  */
 function routable(spec: SubscriptionSpec): SubscriptionSpec {
-  const option = `subscription to topic ${quote(spec.topic)}`
+  const option = optionOf(spec)
   if (spec.rules.length === 0) refuseOption(option, 'it has no route')
   try {
     new Routes(spec.rules)
@@ -197,6 +206,10 @@ function routable(spec: SubscriptionSpec): SubscriptionSpec {
   } catch (error) {
     return refuseOption(option, reasonOf(error), error)
   }
+}
+
+function optionOf({ topic }: SubscriptionSpec): string {
+  return `subscription to topic ${quote(topic)}`
 }
 
 function readMetadata(fields: Fields, warnings: string[]): Readonly<Record<string, string>> {

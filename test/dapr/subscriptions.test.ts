@@ -140,6 +140,24 @@ describe('readDiscovery', () => {
     })
   }
 
+  it('leaves out what comes after a thousand rules, but for what needs none', () => {
+    const rules = Array(100).fill({ match: 'event.data == 1', path: '/x' })
+    const list = Array.from({ length: 12 }, (_, index) => ({
+      ...a,
+      topic: `${index}`,
+      route: undefined,
+      routes: { rules },
+    }))
+    const { specs, warnings } = discover([...list, a])
+    assert.deepEqual(
+      specs.map(({ topic }) => topic),
+      [...list.slice(0, 10).map(({ topic }) => topic), 'a'],
+    )
+    assert.equal(warnings.length, 2)
+    assert.match(warnings[0] ?? '', /topic "10": more than 1000 rules in all/)
+    assert.equal(discover(Array.from({ length: 1000 }, (_, index) => ({ ...a, topic: `${index}` }))).specs.length, 1000)
+  })
+
   it('takes the last of several for one topic, in the place of the first', () => {
     const { specs, warnings } = discover([a, { ...a, topic: 'b' }, { ...a, route: '/last' }])
     assert.deepEqual(
