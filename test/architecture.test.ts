@@ -75,6 +75,7 @@ const layers: readonly (readonly string[])[] = [
     'dapr/metadata.ts',
     'dapr/pubsub.ts',
     'dapr/routing.ts',
+    'dapr/timed-channel.ts',
     'dapr/verdict.ts',
   ],
   [

@@ -91,7 +91,10 @@ export class HttpAppChannel implements AppChannel {
   }
 
   call(request: AppRequest): Promise<AppResponse> {
-    return this.#calls.run((ending) => this.#send(request, ending), request.signal)
+    return this.#calls.run((ending) => {
+      request.onBegin?.()
+      return this.#send(request, ending)
+    }, request.signal)
   }
 
   isListening(): Promise<boolean> {
@@ -157,6 +160,7 @@ export class FunctionAppChannel implements AppChannel {
 
   call(request: AppRequest): Promise<AppResponse> {
     return this.#calls.run((ending) => {
+      request.onBegin?.()
       const stop = new AbortController()
       this.#answer(request, stop.signal).then(
         (answer) => ending.succeed(answer),

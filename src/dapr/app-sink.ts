@@ -18,7 +18,7 @@ import { type AppChannel, WireEvent } from './wire.ts'
 
 /** What the sink of a subscription is made of. */
 export interface AppSinkParts {
-  readonly channel: AppChannel
+  readonly channel: Pick<AppChannel, 'call'>
   readonly pubsubname: string
   /** As the app named it. */
   readonly topic: string

@@ -49,6 +49,8 @@ interface PolicyNames {
 /** What holds for one component. What no policy is about is absent. */
 export interface Policy extends Partial<Retry> {
   readonly breaker: CircuitBreaker | undefined
+  /** Time allowed for one delivery, in ms. */
+  readonly timeoutMs: number | undefined
 }
 
 const DEFAULT_DURATION_MS = 5_000

@@ -9,8 +9,6 @@ import type { Failure } from './verdict.ts'
 
 export interface Retry {
   readonly options: Pick<SubscribeOptions, 'maxDeliveries' | 'backoff'>
-  /** Time allowed for one delivery, in ms; undefined: the subscription's default. */
-  readonly timeoutMs?: number | undefined
   /** Whether there is no use in offering the message again. */
   isPermanent(failure: Failure): boolean
 }

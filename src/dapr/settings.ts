@@ -65,7 +65,7 @@ export interface DaprSidecarOptions {
   readonly appToken?: string
   /** What requests have to show as `dapr-api-token`. Default: none. */
   readonly apiToken?: string
-  /** Calls of the app at once. Default: no limit beyond one for each subscription. */
+  /** Calls of the app at once; the time of one that waits in line has not begun. Default: no limit beyond one for each subscription. */
   readonly appMaxConcurrency?: number
   /** Port of the API; 0: any that is free; false: no server, only `fetch`. Default 0. */
   readonly httpPort?: number | false

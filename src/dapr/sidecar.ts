@@ -113,6 +113,7 @@ export class DaprSidecar implements AsyncDisposable {
     this.#subscribers = new Subscribers({
       pubsubs: this.#pubsubs,
       channel: this.#channel,
+      hasLine: options.appMaxConcurrency !== undefined,
       appId,
       policies: configuration.policies,
       timeoutMs: deliveryTimeoutMs,

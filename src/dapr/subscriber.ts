@@ -28,7 +28,7 @@ export interface SubscriberParts {
   readonly bulk: BatchLimits | undefined
   readonly sink: Sink
   readonly retry: Retry
-  /** Time allowed for one delivery, in ms. */
+  /** Time allowed for one delivery, in ms; may be `Infinity`. */
   readonly timeoutMs: number
   readonly log: Log
 }
@@ -40,7 +40,7 @@ export class Subscriber implements DaprSubscription {
 
   /** @throws {BusbarError} as `broker.subscribe()` does */
   constructor(parts: SubscriberParts) {
-    const { pubsub, topic, group, deadLetterTopic, bulk, sink, retry } = parts
+    const { pubsub, topic, group, deadLetterTopic, bulk, sink, retry, timeoutMs } = parts
     this.#parts = parts
     this.#batcher = bulk && new Batcher(bulk, (messages) => sink.deliverBatch(messages), pubsub.broker.clock)
     this.#subscription = pubsub.broker.subscribe(pubsub.brokerTopic(topic), (message) => this.#handle(message), {
@@ -49,7 +49,7 @@ export class Subscriber implements DaprSubscription {
       ...(deadLetterTopic !== undefined && { deadLetterTopic: pubsub.brokerTopic(deadLetterTopic) }),
       // One at a time, so that messages arrive in the order in which they were published.
       concurrency: bulk?.maxMessagesCount ?? 1,
-      ackWaitMs: (retry.timeoutMs ?? parts.timeoutMs) + (bulk?.maxAwaitDurationMs ?? 0),
+      ackWaitMs: timeoutMs + (bulk?.maxAwaitDurationMs ?? 0),
     })
   }
 

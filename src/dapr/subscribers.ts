@@ -18,14 +18,16 @@ import type { Pubsub } from './pubsub.ts'
 import type { Policy } from './resiliency.ts'
 import { DEAD_LETTER_AT_ONCE, UNTIL_HANDLED } from './retry.ts'
 import { Routes } from './routing.ts'
-import type { Sink } from './sink.ts'
-import { Subscriber } from './subscriber.ts'
+import { Subscriber, type SubscriberParts } from './subscriber.ts'
+import { TimedChannel } from './timed-channel.ts'
 import type { AppChannel, SubscriptionSpec } from './wire.ts'
 
 /** What the subscriptions of a sidecar have in common. */
 export interface SubscribersParts {
   readonly pubsubs: ReadonlyMap<string, Pubsub>
   readonly channel: AppChannel | undefined
+  /** Whether calls of the app wait in line for one another. */
+  readonly hasLine: boolean
   readonly appId: string
   /** By component: what holds for its messages, where a Resiliency resource says anything. */
   readonly policies: ReadonlyMap<string, Policy>
@@ -49,6 +51,9 @@ interface AppSubscription {
   readonly spec: SubscriptionSpec
   readonly subscriber: Subscriber | undefined
 }
+
+/** How the messages of a subscription travel. */
+type Way = Pick<SubscriberParts, 'sink' | 'group' | 'timeoutMs'>
 
 type Asked = Pick<HandlerRequest, 'pubsubname' | 'topic' | 'deadLetterTopic' | 'bulk'>
 
@@ -102,7 +107,7 @@ export class Subscribers {
       nameOf: (topic) => pubsub.nameOf(topic),
       isRaw: request.isRaw,
     })
-    const subscriber = this.#subscribe(pubsub, request, sink, undefined)
+    const subscriber = this.#subscribe(pubsub, request, { sink, group: undefined, timeoutMs: this.#timeoutMs(pubsub) })
     this.#handlers.add(subscriber)
     void subscriber.closed.then(() => this.#handlers.delete(subscriber))
     return subscriber
@@ -127,7 +132,7 @@ export class Subscribers {
 
   /** A subscription that cannot be started is no reason not to start the others. */
   #start(spec: SubscriptionSpec): Subscriber | undefined {
-    const { channel, pubsubs, log, newId } = this.#parts
+    const { channel, hasLine, pubsubs, log, newId } = this.#parts
     const { pubsubname, topic } = spec
     const pubsub = pubsubs.get(pubsubname)
     const why = pubsub === undefined ? `pubsub ${pubsubname} is not found` : this.#forbidden(pubsub, topic)
@@ -137,8 +142,9 @@ export class Subscribers {
     }
     try {
       const { clock } = pubsub.broker
+      const timeoutMs = this.#timeoutMs(pubsub)
       const sink = new AppSink({
-        channel,
+        channel: hasLine ? new TimedChannel(channel, { clock, timeoutMs }) : channel,
         pubsubname,
         topic,
         isRaw: parseGoBoolean(spec.metadata.rawPayload ?? ''),
@@ -146,7 +152,8 @@ export class Subscribers {
         newId,
         wallTime: () => clock.wallTime(),
       })
-      return this.#subscribe(pubsub, spec, sink, pubsub.consumer)
+      // In a line the time of a delivery is none of the broker's business: it is over when the call is.
+      return this.#subscribe(pubsub, spec, { sink, group: pubsub.consumer, timeoutMs: hasLine ? Infinity : timeoutMs })
     } catch (error) {
       log({ level: 'error', message: 'Not subscribed', pubsubname, topic, reason: reasonOf(error) })
       return undefined
@@ -158,8 +165,13 @@ export class Subscribers {
     return `subscription to topic ${quote(topic)} on pubsub ${quote(pubsub.name)} is not allowed`
   }
 
-  #subscribe(pubsub: Pubsub, asked: Asked, sink: Sink, group: string | undefined): Subscriber {
-    const { policies, timeoutMs, log } = this.#parts
+  /** For one delivery, in ms. */
+  #timeoutMs({ name }: Pubsub): number {
+    return this.#parts.policies.get(name)?.timeoutMs ?? this.#parts.timeoutMs
+  }
+
+  #subscribe(pubsub: Pubsub, asked: Asked, { sink, group, timeoutMs }: Way): Subscriber {
+    const { policies, log } = this.#parts
     const { clock } = pubsub.broker
     const { topic, bulk } = asked
     const deadLetterTopic = this.#deadLetterTopic(pubsub, asked)

@@ -36,6 +36,8 @@ export interface AppRequest {
   readonly body?: string | Uint8Array
   /** Bytes of the answer's body that are read; default 64 KiB for POST, 1 MiB for GET. */
   readonly maxResponseSize?: number
+  /** Called when the call begins: it may have waited in line for others. */
+  readonly onBegin?: () => void
   /** Ends the call: it rejects with the signal's reason. */
   readonly signal?: AbortSignal
 }

@@ -278,6 +278,54 @@ describe('Redelivery', () => {
   })
 })
 
+describe('An app that wants few calls at once', () => {
+  const topics = ['a', 'b', 'c', 'd']
+
+  for (const [how, asked] of [
+    ['one by one', {}],
+    ['in batches', { bulkSubscribe: { enabled: true, maxMessagesCount: 1 } }],
+  ] as const) {
+    it(`has its time for each, ${how}, however long they wait in line`, async (t) => {
+      const subscriptions = topics.map((topic) => ({ ...orders, ...asked, topic, deadLetterTopic: 'dead' }))
+      const { publish, app, clock, sidecar } = await begin(t, new FakeApp(...subscriptions), { appMaxConcurrency: 1 })
+      const releases: (() => void)[] = []
+      app.answer = ({ text }) => {
+        const [, entryId] = /"entryId":"([^"]+)"/.exec(text) ?? []
+        return new Promise((resolve) => releases.push(() => resolve({ statuses: [{ entryId, status: 'SUCCESS' }] })))
+      }
+      for (const topic of topics) await publish(`pubsub/${topic}`, topic)
+      for (let count = 1; count <= topics.length; count++) {
+        await clock.advance(29_999)
+        assert.equal(releases.length, count)
+        releases.at(-1)?.()
+      }
+      await sidecar.settled()
+      const { acked, deadLettered } = sidecar.stats().pubsubs.pubsub ?? {}
+      assert.deepEqual([acked, deadLettered], [4, 0])
+    })
+  }
+
+  it('is given up after its time, call by call, and others are let through', async (t) => {
+    const subscriptions = topics.map((topic) => ({ ...orders, topic, deadLetterTopic: 'dead' }))
+    const { publish, app, clock, sidecar, log } = await begin(t, new FakeApp(...subscriptions), {
+      appMaxConcurrency: 1,
+      deliveryTimeoutMs: 1000,
+    })
+    app.answer = () => new Promise(() => {})
+    for (const topic of topics) await publish(`pubsub/${topic}`, topic)
+    for (let count = 1; count <= topics.length; count++) {
+      await clock.advance(999)
+      assert.deepEqual([app.calls.length, sidecar.stats().pubsubs.pubsub?.deadLettered], [count, count - 1])
+      await clock.advance(1)
+    }
+    assert.equal(sidecar.stats().pubsubs.pubsub?.deadLettered, 4)
+    assert.ok(log.some(({ reason }) => reason === 'The app did not answer within 1000 ms'))
+    const end = clock.now()
+    await clock.runAll()
+    assert.equal(clock.now(), end) // no timer is left
+  })
+})
+
 describe('Dead letters', () => {
   const withDeadLetters = [
     { ...orders, deadLetterTopic: 'dead' },
