@@ -9,7 +9,7 @@ import type { MessageQueue } from './delivery/queue.ts'
 import { TopicCache } from './topic/cache.ts'
 import type { Dialect } from './topic/dialect.ts'
 import { Matcher } from './topic/matcher.ts'
-import { checkTopic, isWildcard } from './topic/topic.ts'
+import { isWildcard } from './topic/topic.ts'
 
 /** Where events go; alone, each is a route of its own. */
 type Target = MessageQueue | Direct
@@ -62,7 +62,6 @@ export class Router {
   }
 
   #search(topic: string): Route {
-    checkTopic(topic, this.#dialect)
     const targets = this.#matcher.match(topic)
     const route = targets.length === 0 ? nowhere : targets.length === 1 ? (targets[0] as Target) : routeTo(targets)
     this.#routes.set(topic, route, this.#matcher.topicHash)

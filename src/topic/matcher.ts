@@ -24,9 +24,12 @@ import { matches } from './params.ts'
 import { placedHash, Reading } from './reading.ts'
 import { hashUnder, hasRoom, placesOf, type Shape, short } from './shape.ts'
 import { type Hashes, Sieve } from './sieve.ts'
-import { isWildcard } from './topic.ts'
+import { checkTopic, isWildcard } from './topic.ts'
 
 const none: readonly never[] = Object.freeze([])
+
+/** Shorter topics than this cannot be too long, nor have too many levels. */
+const SHORT = 128
 
 /** What a target has to have. */
 export interface Ordered {
@@ -44,7 +47,7 @@ interface Entry<T> {
 }
 
 /**
- * Targets by filter. Filters and topics have been checked, and no target is
+ * Targets by filter. Filters have been checked, and no target is
  * under two filters at a time, nor twice under one.
  */
 export class Matcher<T extends Ordered> implements Hashes {
@@ -120,10 +123,15 @@ export class Matcher<T extends Ordered> implements Hashes {
     return true
   }
 
-  /** @returns the targets whose filters match, by `order` */
+  /**
+   * Checks the topic, and matches it.
+   *
+   * @returns the targets whose filters match, by `order`
+   * @throws {BusbarError} `ERR_TOPIC_INVALID`
+   */
   match(topic: string): readonly T[] {
+    this.#read(topic)
     const at = this.#at
-    at.read(topic)
     let found: T[] | undefined
     if (this.#sieve.has(short(at.sum))) this.#literals.collect(topic, (found ??= []))
     for (let i = 0; i < this.#shapes.length; i++) {
@@ -142,6 +150,14 @@ export class Matcher<T extends Ordered> implements Hashes {
     return this.#at.sum
   }
 
+  /** Nearly all topics are so plain that to read them is to check them. */
+  #read(topic: string): void {
+    const isShort = typeof topic === 'string' && topic !== '' && topic.length < SHORT
+    if (isShort && this.#at.read(topic)) return
+    checkTopic(topic, this.#dialect)
+    this.#at.read(topic)
+  }
+
   #literalHash(filter: string): number {
     this.#at.read(filter)
     return short(this.#at.sum)
@@ -150,32 +166,11 @@ export class Matcher<T extends Ordered> implements Hashes {
   /** Adds those to `found` whose filters do match. */
   #collect(newest: Entry<T>, topic: string, found: T[]): void {
     let { filter } = newest
-    let hit = this.#fits(filter, topic)
+    let hit = matches(filter, topic, this.#dialect)
     for (let entry: Entry<T> | undefined = newest; entry !== undefined; entry = entry.older) {
-      if (entry.filter !== filter) hit = this.#fits((filter = entry.filter), topic)
+      if (entry.filter !== filter) hit = matches((filter = entry.filter), topic, this.#dialect)
       if (hit) found.push(entry.target)
     }
-  }
-
-  /** As `matches`, but faster, for `#at` has the topic. */
-  #fits(filter: string, topic: string): boolean {
-    if (filter === topic) return true
-    const { separator, single, multi, least, multis, hidden } = this.#rules
-    if (multis > 1) return matches(filter, topic, this.#dialect)
-    const units = this.#at.units
-    const end = topic.length
-    const last = filter.length - 1
-    if (units[0] === hidden && filter.charCodeAt(0) !== hidden) return false
-    let t = 0
-    for (let f = 0; f <= last; f++) {
-      const unit = filter.charCodeAt(f)
-      if (unit === multi && f === last) return t + least <= end
-      if (unit === single) while (t < end && units[t] !== separator) t++
-      else if (t < end && unit === units[t]) t++
-      // `a/#` matches `a`.
-      else return t === end && unit === separator && f + 1 === last && least === 0 && filter.charCodeAt(last) === multi
-    }
-    return t === end
   }
 
   #enter(hash: number, filter: string, target: T): void {

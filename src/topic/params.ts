@@ -29,7 +29,7 @@ export function captureParams(filter: string, topic: string, dialect: Dialect): 
 }
 
 /**
- * Unit by unit. Where they differ the filter has to have a wildcard; topics have
+ * Unit by unit, and first as far as they are the same. Where they differ the filter has to have a wildcard; topics have
  * none, so a wildcard always differs. When there is no way on, the last
  * multi-level wildcard takes one more level and what stands behind it starts
  * again; the wildcards before that one need not, because it can take all that
@@ -49,6 +49,7 @@ function lay(filter: string, topic: string, rules: Rules, params?: string[]): bo
   let taken = 0
   let place = 0
   while (f <= filter.length || t <= topic.length) {
+    for (; f < filter.length && t < topic.length && filter.charCodeAt(f) === topic.charCodeAt(t); f++) t++
     const unit = f < filter.length ? filter.charCodeAt(f) : f === filter.length ? separator : -1
     if (t <= topic.length && unit === (t < topic.length ? topic.charCodeAt(t) : separator)) {
       f++

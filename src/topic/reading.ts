@@ -1,5 +1,5 @@
 /**
- * The text at hand, taken apart once: its units, and its levels as hashes.
+ * The text at hand, taken apart once: its levels as hashes.
  * Reused from text to text, to spare the allocations.
  *
  * Layer 2.
@@ -13,7 +13,6 @@ const SEED = 0x811c9dc5 | 0
 const GOLDEN = 0x9e3779b1 | 0
 
 export class Reading {
-  units: Uint16Array = new Uint16Array(128)
   /** The hash of each level; what stands behind the last level means nothing here and below. */
   levels: Int32Array = new Int32Array(128)
   /** The hash of each level in its place. */
@@ -25,10 +24,16 @@ export class Reading {
   readonly #separator: number
   /** In `prefix` every unit is a level, in `exact` the whole text. */
   readonly #isApart: boolean
+  /** 1 for each unit of ASCII that is not right everywhere in a topic. */
+  readonly #doubts: Uint8Array
+  /** 1 where no level may be empty. */
+  readonly #doubtsEmpty: number
 
-  constructor({ separator, multi }: Rules) {
+  constructor({ separator, single, multi, emptyLevels }: Rules) {
     this.#separator = separator
     this.#isApart = separator < 0 && multi >= 0
+    this.#doubts = Uint8Array.from({ length: 128 }, (_, unit) => Number([0, single, multi].includes(unit)))
+    this.#doubtsEmpty = Number(!emptyLevels)
   }
 
   /** The hash of all levels in their places. */
@@ -36,35 +41,49 @@ export class Reading {
     return this.sums[this.count]!
   }
 
-  read(text: string): void {
-    if (this.units.length < text.length) this.#grow(2 * text.length)
+  /** @returns whether it was seen on the way that there is nothing in it that a topic may not have; its length aside */
+  read(text: string): boolean {
+    if (this.levels.length <= text.length) this.#grow(2 * text.length)
+    return this.#isApart ? this.#readUnits(text) : this.#readLevels(text)
+  }
+
+  #readLevels(text: string): boolean {
     const separator = this.#separator
-    const isApart = this.#isApart
-    const units = this.units
+    const doubts = this.#doubts
+    let doubt = 0
+    let i = 0
     this.count = 0
-    let hash = SEED
-    for (let i = 0; i < text.length; i++) {
-      const unit = text.charCodeAt(i)
-      units[i] = unit
-      if (unit !== separator) hash = fold(hash, unit)
-      if (unit === separator || isApart) {
-        this.#push(hash)
-        hash = SEED
+    do {
+      const start = i
+      let hash = SEED
+      for (; i < text.length; i++) {
+        const unit = text.charCodeAt(i)
+        if (unit === separator) break
+        doubt |= doubts[unit] ?? 1
+        hash = fold(hash, unit)
       }
-    }
-    if (!isApart) this.#push(hash)
+      if (i === start) doubt |= this.#doubtsEmpty
+      this.#push(hash)
+    } while (i++ < text.length)
+    return doubt === 0
+  }
+
+  #readUnits(text: string): boolean {
+    this.count = 0
+    for (let i = 0; i < text.length; i++) this.#push(levelHash(text.charCodeAt(i)))
+    return false
   }
 
   #push(level: number): void {
     const place = this.count++
+    const hash = placedHash(level, place)
     this.levels[place] = level
-    this.placed[place] = placedHash(level, place)
-    this.sums[place + 1] = this.sums[place]! + this.placed[place]!
+    this.placed[place] = hash
+    this.sums[place + 1] = this.sums[place]! + hash
   }
 
   /** A text has at most one level more than it has units, and none is longer than 128 without having been here. */
   #grow(length: number): void {
-    this.units = new Uint16Array(length)
     this.levels = new Int32Array(length)
     this.placed = new Int32Array(length)
     this.sums = new Int32Array(length + 1)
@@ -81,10 +100,8 @@ export function levelHash(text: number): number {
  * in common, so that sums of them tell one text from another.
  */
 export function placedHash(level: number, place: number): number {
-  let hash = level ^ Math.imul(place, GOLDEN)
-  hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b)
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-  return hash ^ (hash >>> 16)
+  const hash = Math.imul(level ^ Math.imul(place, GOLDEN), 0x85ebca6b)
+  return hash ^ (hash >>> 15)
 }
 
 function fold(hash: number, unit: number): number {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { BusbarError } from '../../src/errors.ts'
 import type { Dialect } from '../../src/topic/dialect.ts'
 import { Matcher } from '../../src/topic/matcher.ts'
+import { checkTopic } from '../../src/topic/topic.ts'
 import { dialects, naive, rows, someFilter, someTopic } from './reference.ts'
 
 /** A target that names its filter. */
@@ -30,6 +32,18 @@ function planted(
 function clear(matcher: Matcher<Target>, targets: readonly Target[]): void {
   for (const target of targets) assert.equal(matcher.remove(target.filter, target), true)
   assert.deepEqual([matcher.size, matcher.nodeCount], [0, 0])
+}
+
+/** What a check says against a topic. */
+function outcome(check: () => unknown): string | undefined {
+  try {
+    check()
+  } catch (error) {
+    assert.ok(error instanceof BusbarError)
+    assert.equal(error.code, 'ERR_TOPIC_INVALID')
+    return error.message
+  }
+  return undefined
 }
 
 for (const dialect of dialects) {
@@ -68,6 +82,26 @@ for (const dialect of dialects) {
       assert.ok(hits > 500, `matched only ${hits} times`)
     })
 
+    it('refuses what is no topic, and nothing else', () => {
+      const unit = fc.constantFrom('a', 'b', '/', '.', '+', '#', '*', '>', '$', '\0', '\x7f', 'é', '\ud800', '😀')
+      const text = fc.array(unit, { maxLength: 8 }).map((units) => units.join(''))
+      const long = fc.tuple(text, fc.constantFrom('a', '/', 'a/', 'a.', 'é'), fc.integer({ min: 120, max: 140 }))
+      const any = fc.oneof(
+        text,
+        long.map(([end, part, times]) => part.repeat(times) + end),
+      )
+      const { matcher } = planted([], dialect)
+      fc.assert(
+        fc.property(any, (topic) => {
+          assert.deepEqual(
+            outcome(() => matcher.match(topic)),
+            outcome(() => checkTopic(topic, dialect)),
+          )
+        }),
+        { numRuns: 5000 },
+      )
+    })
+
     it('stays true through any sequence of add and remove', () => {
       const step = fc.oneof(someFilter(dialect), fc.nat({ max: 1000 }))
       fc.assert(
@@ -100,6 +134,13 @@ for (const dialect of dialects) {
 }
 
 describe('Matcher', () => {
+  it('refuses a topic that is no string', () => {
+    const { matcher } = planted(['#'], 'mqtt')
+    for (const topic of [undefined, null, 1, ['a'], { length: 1 }]) {
+      assert.throws(() => matcher.match(topic as string), { code: 'ERR_TOPIC_INVALID' }) // as JavaScript may have it
+    }
+  })
+
   it('gives the targets of one topic by their order', () => {
     const filters = ['#', 'a/b', '+/b', 'a/+', 'a/b', 'a/#', '+/+', 'a/b', 'a/b/#', '+/#', '+/b']
     const { matcher, targets } = planted([...filters, ...filters, ...filters].reverse(), 'mqtt')
@@ -113,8 +154,8 @@ describe('Matcher', () => {
 
   it('gives a target once where the hashes of two filters are the same by chance', () => {
     // Found by search: of no use if the hash is ever another.
-    const { matcher, targets } = planted(['x64936/+', '+/y34539'], 'mqtt')
-    assert.deepEqual(matcher.match('x64936/y34539'), targets)
+    const { matcher, targets } = planted(['x15634/+', '+/y6923'], 'mqtt')
+    assert.deepEqual(matcher.match('x15634/y6923'), targets)
     clear(matcher, targets)
   })
 
