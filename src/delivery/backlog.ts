@@ -37,12 +37,9 @@ export class Backlog {
     this.#returned.insert(delivery, comesAfter)
   }
 
-  /** Takes out the next message, unless it is held back. */
+  /** Takes out the next message that is not held back. */
   shift(): Delivery | undefined {
-    const ring: Ring<Queued> =
-      this.#returned.length === 0 || firstLive(this.#returned) === undefined ? this.#fresh : this.#returned
-    if (this.#holding !== undefined && this.#isHeldBack(firstLive(ring))) return undefined
-    const item = takeLive(ring)
+    const item = this.#takeFrom(this.#returned) ?? this.#takeFrom(this.#fresh)
     return item && deliveryOf(item)
   }
 
@@ -102,6 +99,11 @@ export class Backlog {
     this.#fresh.clear()
     this.#returned.clear()
     return all
+  }
+
+  /** In a ring the oldest comes first: if that is held back, all are. */
+  #takeFrom(ring: Ring<Queued>): Queued | undefined {
+    return this.#holding !== undefined && this.#isHeldBack(firstLive(ring)) ? undefined : takeLive(ring)
   }
 
   #isHeldBack(item: Queued | undefined): boolean {

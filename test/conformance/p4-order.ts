@@ -128,6 +128,23 @@ export function order(create: Create): void {
       assert.deepEqual(seen.data(), [1, 2])
     })
 
+    it('holds back only what is behind when ordered, though one of those stands at the front', async ({
+      broker,
+      clock,
+      subscribe,
+    }) => {
+      const seen = recorder(({ data, deliveryCount }) =>
+        deliveryCount === 1 && (data === 'first' || data === 'due') ? 'nack' : 'ack',
+      )
+      subscribe('a', seen.handler, { ordered: true, backoff: [10] })
+      for (const data of ['first', 'second']) await broker.publish('a', data)
+      for (const data of ['due', 'due too']) await broker.publish('a', data, { delayMs: 5 })
+      await clock.advance(10)
+      assert.deepEqual(seen.data(), ['first', 'first', 'due', 'second'])
+      await clock.advance(10)
+      assert.deepEqual(seen.data(), ['first', 'first', 'due', 'second', 'due', 'due too'])
+    })
+
     it('holds back only the same key when ordered', async ({ broker, clock, subscribe }) => {
       const seen = recorder((message) => (message.data === 'x1' && message.deliveryCount === 1 ? 'nack' : 'ack'))
       subscribe('a', seen.handler, { ordered: true, backoff: [10], concurrency: 2 })
