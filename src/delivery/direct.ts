@@ -167,7 +167,7 @@ export class Direct implements Intake, Recipient, Scheduled {
     const delivery = new Delivery(event, 0)
     delivery.state = 'delayed'
     this.#delayed ??= new Timetable(this, this.#host, Infinity)
-    this.#delayed.set(delivery, Math.min(dueAt, event.expiresAt ?? Infinity))
+    this.#delayed.set(delivery, event.endOfDelay(dueAt))
   }
 
   /** Calls the handler with the first event that is due. */

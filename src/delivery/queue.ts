@@ -128,7 +128,7 @@ export class MessageQueue implements Scheduled {
     if (outcome === 'drop') return this.#giveUp(delivery, 'dropped', error)
     if (delivery.deliveryCount >= this.rules.maxDeliveries) return this.#giveUp(delivery, 'exhausted', error)
     const wait = delayMs ?? redeliveryDelayMs(this.rules.backoff, delivery.deliveryCount, this.#host.random)
-    if (now + wait > this.horizon) return this.#end(delivery, 'cancelled')
+    if (delivery.envelope.endOfDelay(now + wait) > this.horizon) return this.#end(delivery, 'cancelled')
     this.#offerAgain(delivery, now, wait)
     this.#host.tell('redelivered', this, delivery.envelope, { deliveryCount: delivery.deliveryCount, error })
   }
@@ -257,7 +257,7 @@ export class MessageQueue implements Scheduled {
     delivery.state = 'delayed'
     this.counts.delayed++
     this.#host.workload.delayed++
-    this.times.set(delivery, Math.min(dueAt, delivery.envelope.expiresAt ?? Infinity))
+    this.times.set(delivery, delivery.envelope.endOfDelay(dueAt))
   }
 
   /** A message that was delivered is queued, before those that were not. */

@@ -113,6 +113,11 @@ export class Envelope implements Message {
     return expiresAt !== undefined && expiresAt <= now
   }
 
+  /** When a delay until `dueAt` is over: then, or when the event expires before that. */
+  endOfDelay(dueAt: number): number {
+    return Math.min(dueAt, this.expiresAt ?? Infinity)
+  }
+
   get sequence(): number | undefined {
     return this.extras?.sequence
   }

@@ -112,6 +112,17 @@ export function closing(create: Create): void {
       assert.equal((await broker.close({ graceMs: 100 })).cancelled, 1)
     })
 
+    it('lets a message expire within the grace time that is nacked beyond it', async ({ broker, clock, subscribe }) => {
+      const seen = recorder(() => never)
+      subscribe('a', seen.handler)
+      await broker.publish('a', 1, { ttlMs: 50 })
+      const closing = broker.close({ graceMs: 100 })
+      seen.at(0).nack({ delayMs: 500 })
+      await clock.advance(100)
+      const { cancelled, expired } = await closing
+      assert.deepEqual([cancelled, expired], [0, 1])
+    })
+
     it('lets dead letters out during the grace time', async ({ broker, subscribe }) => {
       const dead = recorder()
       subscribe('a', () => 'drop', { deadLetterTopic: 'd' })
