@@ -113,6 +113,7 @@ export class Acceptance {
    * @throws {BusbarError} `ERR_QUEUE_FULL`
    */
   #enter(event: Envelope, route: Route, head?: MessageQueue, accepted?: () => void): MessageQueue | undefined {
+    this.#catchUp(event, route.queues)
     const queues = this.#wanted(route.queues, route, event)
     let full: MessageQueue | undefined
     for (const queue of queues) {
@@ -122,6 +123,16 @@ export class Acceptance {
     accepted?.()
     this.#commit(event, route, queues, false)
     return undefined
+  }
+
+  /** Timers may be late: what has expired by now takes no room, so nothing is refused, held up or lost for it. */
+  #catchUp(event: Envelope, queues: readonly MessageQueue[]): void {
+    for (const queue of queues) {
+      if (queue.hasRoom || queue.nextDeadline > queue.times.now) continue
+      while (!queue.hasRoom && queue.nextDeadline <= queue.times.now) queue.fire(queue.times.now)
+      // Whoever stood in line for that room came before.
+      event.restamp(++this.#serial, this.#now())
+    }
   }
 
   #wanted<T extends MessageQueue | Direct>(

@@ -66,6 +66,25 @@ export function limits(create: Create): void {
       assert.equal(await codeOf(broker.publish('a', 3)), undefined)
     })
 
+    for (const overflow of ['wait', 'reject', 'dropOldest', 'dropNewest'] as const) {
+      it(`does not count what has expired against the capacity with overflow ${overflow}, though its timer is late`, async ({
+        broker,
+        clock,
+        subscribe,
+      }) => {
+        const codes: Promise<unknown>[] = []
+        // Both are due in the same millisecond, and this one's turn comes first.
+        subscribe('b', () => void codes.push(codeOf(broker.publish('a', 'new'))), { qos: 0 })
+        const full = subscribe('a', undefined, { capacity: 2, overflow })
+        await broker.publish('b', 1, { delayMs: 10 })
+        await broker.publish('a', 'live')
+        await broker.publish('a', 'old', { ttlMs: 10 })
+        await clock.advance(10)
+        assert.deepEqual(await Promise.all(codes), [undefined])
+        assertStats(full.stats(), { matched: 3, queued: 2, expired: 1 })
+      })
+    }
+
     it('refuses the whole publish when one queue with overflow reject is full: no partial fan-out', async ({
       broker,
       subscribe,
