@@ -140,7 +140,7 @@ export class Dispatcher {
   #serve(queue: MessageQueue): void {
     for (let i = 0; i < BATCH && !this.#turn.isSpent; i++) {
       const consumer = queue.consumers.next()
-      const delivery = consumer && queue.take()
+      const delivery = consumer?.take()
       if (consumer === undefined || delivery === undefined) {
         queue.isReady = false
         return

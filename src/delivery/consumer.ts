@@ -56,6 +56,10 @@ export abstract class Consumer implements Intake, Settler {
     return this.queue.counts
   }
 
+  take(): Delivery | undefined {
+    return this.queue.take()
+  }
+
   settle(delivery: Delivery, settlement: Settlement | undefined): void {
     this.settled(delivery)
     if (settlement === undefined) this.queue.ack(delivery)

@@ -75,8 +75,13 @@ export class Iteration extends Consumer implements AsyncIterableIterator<View, u
     await this.return()
   }
 
+  /** The message in hand goes first: the next one may have the same key. */
+  override take(): Delivery | undefined {
+    if (this.queue.counts.queued > 0) this.#makeRoomInHand()
+    return super.take()
+  }
+
   deliver(delivery: Delivery): void {
-    this.#makeRoomInHand()
     const resolve = this.#waiting.shift()
     if (resolve !== undefined) return resolve(this.#hold(delivery))
     // The ack before has ended the subscription: somebody watched it.

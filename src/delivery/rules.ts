@@ -57,6 +57,8 @@ export interface QueueHost<Queue> extends TimeHost {
 export interface Taker {
   /** Whether it can take another message now. */
   readonly isFree: boolean
+  /** Takes the next message out of the queue, to be delivered. */
+  take(): Delivery | undefined
   /** Hands a message over; who asks for it goes on with the next. */
   deliver(delivery: Delivery): void
   /** Gives up on what it has in hand; what is not settled goes to `dispose`. */

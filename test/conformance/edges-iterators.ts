@@ -51,6 +51,18 @@ export function iterators(create: Create): void {
       assertStats(subscription.stats(), { acked: 3 })
     })
 
+    it('serve calls of next() that wait in order, whatever the keys of the messages', async ({ broker, subscribe }) => {
+      const subscription = subscribe('a', undefined)
+      const iterator = subscription[Symbol.asyncIterator]()
+      const calls = [iterator.next(), iterator.next(), iterator.next()]
+      await broker.publish('a', 1, { key: 'k' })
+      await turn()
+      assertStats(subscription.stats(), { inFlight: 1, acked: 0 })
+      await broker.publish('a', 2, { key: 'k' })
+      await broker.publish('a', 3)
+      assert.deepEqual(values(await Promise.all(calls)), [1, 2, 3])
+    })
+
     it('are one for each subscription', ({ subscribe }) => {
       const subscription = subscribe('a', undefined)
       const iterator = subscription[Symbol.asyncIterator]()
