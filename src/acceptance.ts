@@ -113,7 +113,7 @@ export class Acceptance {
    * @throws {BusbarError} `ERR_QUEUE_FULL`
    */
   #enter(event: Envelope, route: Route, head?: MessageQueue, accepted?: () => void): MessageQueue | undefined {
-    this.#catchUp(event, route.queues)
+    this.#catchUp(event, route.queues, head)
     const queues = this.#wanted(route.queues, route, event)
     let full: MessageQueue | undefined
     for (const queue of queues) {
@@ -126,9 +126,11 @@ export class Acceptance {
   }
 
   /** Timers may be late: what has expired by now takes no room, so nothing is refused, held up or lost for it. */
-  #catchUp(event: Envelope, queues: readonly MessageQueue[]): void {
+  #catchUp(event: Envelope, queues: readonly MessageQueue[], head: MessageQueue | undefined): void {
     for (const queue of queues) {
       if (queue.hasRoom || queue.nextDeadline > queue.times.now) continue
+      // Who comes from another line joins this one, before those that came later.
+      if (head !== undefined && queue.hasLine) continue
       while (!queue.hasRoom && queue.nextDeadline <= queue.times.now) queue.fire(queue.times.now)
       // Whoever stood in line for that room came before.
       event.restamp(++this.#serial, this.#now())

@@ -73,14 +73,12 @@ export class Backlog {
 
   /** The one to go when there is no room; a plain event is taken out for that. */
   oldest(): Delivery | undefined {
-    const returned = firstLive(this.#returned)
-    if (returned !== undefined) return returned
+    const first = firstLive<Queued>(this.#returned) ?? firstLive(this.#fresh)
     const parked = this.#lanes?.oldest()
-    const fresh = firstLive(this.#fresh)
-    if (parked !== undefined && (fresh === undefined || comesAfter(fresh, parked))) return parked
-    if (fresh === undefined || fresh instanceof Delivery) return fresh
+    if (parked !== undefined && (first === undefined || comesAfter(first, parked))) return parked
+    if (first === undefined || first instanceof Delivery) return first
     this.#fresh.shift()
-    return deliveryOf(fresh)
+    return deliveryOf(first)
   }
 
   /** A queued message ended where it stood: when too many have, they are swept out. @param living how many are queued */

@@ -85,6 +85,47 @@ export function limits(create: Create): void {
       })
     }
 
+    it('keeps the line when two queues that an event waits for get room in the same millisecond', async ({
+      broker,
+      clock,
+      subscribe,
+    }) => {
+      const order: unknown[] = []
+      const options = { capacity: 1, overflow: 'wait', ackWaitMs: 10, maxDeliveries: 1 } as const
+      for (const filter of ['a/b', '#']) subscribe(filter, () => never, options)
+      await broker.publish('a/b', 1)
+      for (const [topic, data] of [
+        ['a/b', 'first'],
+        ['a', 'second'],
+      ] as const)
+        void broker.publish(topic, data).then(() => order.push(data))
+      await clock.advance(20)
+      assert.deepEqual(order, ['first', 'second'])
+    })
+
+    it('drops the oldest of those that are due and those that wait for their key', async ({
+      broker,
+      clock,
+      subscribe,
+    }) => {
+      const seen = recorder()
+      const gate = deferred()
+      const subscription = subscribe(
+        'a',
+        (message) => (seen.handler(message), message.data === 1 ? gate.promise : 'ack'),
+        { capacity: 3, overflow: 'dropOldest', concurrency: 2 },
+      )
+      for (const data of [1, 2]) await broker.publish('a', data, { key: 'k' })
+      await broker.publish('a', 3, { key: 'k', delayMs: 10 })
+      subscription.pause()
+      await clock.advance(10)
+      await broker.publish('a', 4)
+      subscription.resume()
+      gate.resolve('ack')
+      await turn()
+      assert.deepEqual(seen.data(), [1, 4, 3])
+    })
+
     it('refuses the whole publish when one queue with overflow reject is full: no partial fan-out', async ({
       broker,
       subscribe,
