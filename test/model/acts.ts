@@ -67,7 +67,7 @@ export class Run extends World {
     if (queue.members.filter((one) => one.isOpen).length > 1) return
     this.guard(() => {
       this.sync()
-      if (queue.state === 'open') queue.state = 'draining'
+      queue.drain()
     })
     void real.drain()
   }

@@ -20,6 +20,10 @@ import {
 
 const MAX_HOPS = 8
 
+const hasExpired = ({ state, event }: Pair, now: number): boolean => state !== 'inFlight' && now >= event.expiry
+const byOrder = (x: Pair, y: Pair): number => x.event.order - y.event.order
+const isLate = ({ isCurrent, ackBy }: Delivery, now: number): boolean => isCurrent && now >= ackBy
+
 export class ReferenceQueue {
   readonly options: RefOptions
   readonly members: Member[] = []
@@ -29,6 +33,8 @@ export class ReferenceQueue {
   state: 'open' | 'draining' | 'over' = 'open'
   /** It takes dead letters although it takes nothing else, because the broker closes. */
   isClosing: boolean = false
+  /** The event whose message the broker has just dropped for want of room, before it says what for. */
+  overflowing: string | undefined
   /** What is due after this moment is cancelled at once. */
   graceEnd: number = Infinity
   readonly counts: Record<End | 'matched' | 'delivered' | 'redelivered', number> = {
@@ -65,7 +71,7 @@ export class ReferenceQueue {
   /** A matching event was accepted; dead letters find room where there is none. */
   offer(event: RefEvent, now: number): void {
     this.counts.matched++
-    if (event.hops === 0 && this.isFull && !this.#makeRoom()) {
+    if (event.hops === 0 && this.isFull && !this.#makeRoom(now)) {
       this.counts.overflowed++
       return
     }
@@ -73,14 +79,28 @@ export class ReferenceQueue {
     this.pairs.push({ event, state, count: 0, due: event.due, front: false, isRedelivery: false })
   }
 
-  #makeRoom(): boolean {
+  #makeRoom(now: number): boolean {
+    this.assertNothingIsOver(now)
     assert.notEqual(this.options.overflow, 'wait', 'accepted although a queue is full')
     assert.notEqual(this.options.overflow, 'reject', 'accepted although a queue refuses')
     if (this.options.overflow === 'dropNewest') return false
-    const victim = this.#queued()[0] ?? this.#dueLast()
+    const victim = this.#victim()
+    this.overflowing = undefined
     if (victim === undefined) return false
     this.#end(victim, 'overflowed')
     return true
+  }
+
+  /** What goes for a new event: the next in line; one that waits only for its key may count as that. */
+  #victim(): Pair | undefined {
+    const queued = this.#queued()
+    const keyed = queued.filter(({ event }) => event.key !== undefined).sort(byOrder)[0]
+    return keyed && keyed.event.id === this.overflowing ? keyed : (queued[0] ?? this.#dueLast())
+  }
+
+  /** What has come to its end takes no room. */
+  assertNothingIsOver(now: number): void {
+    assert.ok(this.nextDeadline() > now, `${this.options.filter} is full, but something in it is over`)
   }
 
   #dueLast(): Pair | undefined {
@@ -104,24 +124,16 @@ export class ReferenceQueue {
     const [first] = ready
     if (id === undefined || first?.event.id === id) return first
     // What had its turn but for its key stands among those that are due.
-    const keyed = ready.filter((pair) => pair.event.key !== undefined).sort((x, y) => x.event.order - y.event.order)[0]
+    const keyed = ready.filter((pair) => pair.event.key !== undefined).sort(byOrder)[0]
     if (keyed?.event.id === id) return keyed
+    // In an ordered queue the message that held back its key may go on before those that it held back.
+    const holder = ready.find((pair) => pair.event.id === id)
+    if (this.options.ordered && holder?.isRedelivery && holder.event.key !== undefined) {
+      const passed = ready.slice(0, ready.indexOf(holder))
+      if (passed.every(({ event, front }) => front && event.key === holder.event.key)) return holder
+    }
     const before = ready.find((pair) => pair.due !== now || (pair.due === pair.event.due && !pair.front))
     return before?.event.id === id ? before : first
-  }
-
-  /** It was another message that was due in the same millisecond. */
-  swap(delivery: Delivery, id: string, now: number): void {
-    const other = this.next(id, now)
-    if (other?.event.id !== id) return
-    if (delivery.pair.count > 1) this.counts.redelivered--
-    if (other.count > 0) this.counts.redelivered++
-    delivery.pair.state = 'queued'
-    delivery.pair.count--
-    other.state = 'inFlight'
-    other.count++
-    delivery.pair = other
-    delivery.count = other.count
   }
 
   #isHeldBack(pair: Pair): boolean {
@@ -151,11 +163,20 @@ export class ReferenceQueue {
     return this.next() !== undefined && this.members.some((member) => this.hasSlot(member))
   }
 
+  /** Whether whoever takes the next message has to let go of the oldest in hand for it. */
+  get isHeldUp(): boolean {
+    const takers = this.members.filter((member) => this.hasSlot(member))
+    return this.count('queued') > 0 && takers.length > 0 && takers.every((member) => this.#holdsTooMuch(member))
+  }
+
+  #holdsTooMuch(member: Member): boolean {
+    return member.isIterator && this.hasSlot(member) && this.#held(member).length >= member.concurrency
+  }
+
   /** The broker has handed something over: it must be this. */
   start(member: Member, now: number, id?: string): Delivery {
     const pair = this.next(id, now)
     assert.ok(pair, 'delivered although nothing may be')
-    if (member.isIterator) this.ackOldest(member, now)
     pair.state = 'inFlight'
     pair.count++
     this.counts.delivered++
@@ -180,6 +201,22 @@ export class ReferenceQueue {
   ackOldest(member: Member, now: number): void {
     const inHand = this.#held(member)
     if (inHand[0] && inHand.length >= member.concurrency) this.#settle(inHand[0], 'ack', now)
+  }
+
+  /**
+   * The broker has acked a message of its own accord: an iterator was asked for
+   * more, and it was the oldest in hand. Of several it is not known yet who holds what.
+   */
+  ackInHand(id: string, topic: string): void {
+    assert.ok(this.count('queued') > 0, `${id} acked although there is nothing to take its place`)
+    const iterators = this.members.filter((member) => member.isIterator && member.isOpen)
+    const inHand =
+      iterators.length > 1
+        ? iterators.flatMap((member) => this.#held(member))
+        : iterators.filter((member) => this.#holdsTooMuch(member)).flatMap((member) => this.#held(member).slice(0, 1))
+    const acked = inHand.find(({ pair: { event } }) => event.id === id && event.topic === topic)
+    assert.ok(acked, `${id} acked by nobody`)
+    this.#settle(acked, 'ack', 0)
   }
 
   /** @returns whether it was this that settled the message */
@@ -253,17 +290,24 @@ export class ReferenceQueue {
     )
   }
 
-  /** Ends what time has ended by `now`: ttls first, then ack waits. With an `id`, only the message of that event. */
-  passEnds(now: number, id?: string): void {
-    const isMeant = ({ event }: Pair): boolean => id === undefined || event.id === id
-    for (const pair of [...this.pairs]) {
-      if (pair.state !== 'inFlight' && now >= pair.event.expiry && isMeant(pair)) this.#giveUp(pair, 'expired')
-    }
-    for (const delivery of [...this.deliveries]) {
-      if (!delivery.isCurrent || now < delivery.ackBy || !isMeant(delivery.pair)) continue
-      delivery.isOverdue = !delivery.member.isIterator
-      this.#settle(delivery, 'nack', now)
-    }
+  /** Ends what time has ended by `now`: ttls first, then ack waits. */
+  passEnds(now: number): void {
+    for (const pair of [...this.pairs]) if (hasExpired(pair, now)) this.#giveUp(pair, 'expired')
+    for (const delivery of [...this.deliveries]) if (isLate(delivery, now)) this.#takeAway(delivery, now)
+  }
+
+  /** The same for one message of this event: two of its dead letters may be here. */
+  passEnd(now: number, id: string, topic: string): void {
+    const isMeant = ({ event }: Pair): boolean => event.id === id && event.topic === topic
+    const pair = this.pairs.find((one) => isMeant(one) && hasExpired(one, now))
+    if (pair) return this.#giveUp(pair, 'expired')
+    const delivery = this.deliveries.find((one) => isMeant(one.pair) && isLate(one, now))
+    if (delivery) this.#takeAway(delivery, now)
+  }
+
+  #takeAway(delivery: Delivery, now: number): void {
+    delivery.isOverdue = !delivery.member.isIterator
+    this.#settle(delivery, 'nack', now)
   }
 
   /** Queues what is due by `now` and has not expired. */
@@ -316,6 +360,12 @@ export class ReferenceQueue {
       this.#forget(delivery)
       this.#end(delivery.pair, 'cancelled')
     }
+  }
+
+  /** Nothing is matched for it any more, not even dead letters. */
+  drain(): void {
+    this.isClosing = false
+    if (this.state === 'open') this.state = 'draining'
   }
 
   /** The broker closes: what is delayed beyond `graceEnd` has no chance any more. */

@@ -156,6 +156,7 @@ export class Reference {
   wait(request: Request): void {
     assert.ok(!this.isClosed, `${request.id} waits although the broker is closed`)
     assert.equal(this.#full(request, 'reject').length, 0, `${request.id} waits although a queue refuses`)
+    for (const queue of this.#full(request, 'wait')) queue.assertNothingIsOver(this.now)
     assert.ok(!this.#hasRoom(request) || this.#ahead(request).length > 0, `${request.id} waits although there is room`)
     request.state = 'waiting'
     this.waiting.push(request)
@@ -164,10 +165,27 @@ export class Reference {
 
   /** publish() was refused at once. */
   refuse(request: Request): void {
-    const isFull = this.#full(request, 'reject').length > 0
+    const full = this.#full(request, 'reject')
+    const isFull = full.length > 0
+    if (!this.isClosed) for (const queue of full) queue.assertNothingIsOver(this.now)
     assert.ok(this.isClosed || isFull, `${request.id} refused although there is room`)
     if (isFull && !this.isClosed) this.reached('overflow reject')
     this.#forget(request, 'refused')
+  }
+
+  /** A waiting publish had its turn, and one of the queues that it needs refused it. */
+  refuseOne(topic: unknown): Request | undefined {
+    const request = this.waiting.find((one) => one.topic === topic && this.#full(one, 'reject').length > 0)
+    if (request) this.#forget(request, 'refused')
+    return request
+  }
+
+  /** It was another one. */
+  correct(guessed: Request, refused: Request): void {
+    guessed.state = 'waiting'
+    this.refused--
+    this.waiting = [...this.waiting, guessed].sort((x, y) => x.data - y.data)
+    this.#forget(refused, 'refused')
   }
 
   /** A waiting publish is given up. */
@@ -249,6 +267,7 @@ export class Reference {
     for (const queue of this.queues) {
       const late = queue.isReady() ? queue.next()?.event.id : undefined
       assert.equal(late, undefined, `at ${this.now}: ${late} was not delivered to ${queue.options.filter}`)
+      assert.ok(!queue.isHeldUp, `at ${this.now}: a next() of ${queue.options.filter} waits for what is in hand`)
     }
     if (this.isClosed) return
     for (const request of this.waiting) {

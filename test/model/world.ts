@@ -10,7 +10,7 @@ import { compare } from './compare.ts'
 import { BACKOFFS, type PublishStep, type SubscribeStep } from './plan.ts'
 import { Reference, type Request } from './reference.ts'
 import type { ReferenceQueue } from './reference-queue.ts'
-import type { Delivery, Member, Outcome, RefOptions } from './reference-types.ts'
+import type { Delivery, End, Member, Outcome, RefOptions } from './reference-types.ts'
 import { CountingClock, GROUP, isAny, isEven, reach, turn } from './setting.ts'
 
 /** A subscription in both worlds. */
@@ -37,6 +37,11 @@ export interface Held {
   readonly resolve: ((value: unknown) => void) | undefined
 }
 
+/** What was handed over, and when. */
+interface Handed extends Observation {
+  readonly at: number
+}
+
 /** What the two have in common; acts.ts knows what handlers do. */
 export abstract class World {
   readonly clock: CountingClock = new CountingClock({ patienceMs: 0 })
@@ -58,6 +63,10 @@ export abstract class World {
   closing: { readonly promise: Promise<CloseReport>; readonly before: Record<string, number> } | undefined
   /** The publish that is being called just now. */
   #current: Request | undefined
+  /** By the error: the publish that seems to have been refused with it. */
+  readonly #guesses = new Map<unknown, Request>()
+  /** What the broker has handed over, before it is known to whom. */
+  #handed: Handed | undefined
   /** Calls from inside a handler, how deep. */
   depth = 0
   readonly errors: unknown[] = []
@@ -75,8 +84,13 @@ export abstract class World {
               this.note(`accepted ${id} on ${topic}`), this.sync(), this.reference.accept(id, topic, this.requests)
             ),
           ),
+        delivered: (seen) =>
+          this.guard(() => {
+            this.sync()
+            this.#handed = { ...seen, at: this.clock.now() }
+          }),
         redelivered: (seen) => this.#noticed('nacked', seen),
-        settled: (seen) => this.#noticed(seen.end ?? 'ended', seen),
+        settled: (seen) => this.#noticed(seen.end ?? assert.fail('settled without an end'), seen),
         refused: (error, topic) => this.guard(() => this.#refused(error, topic)),
       },
     })
@@ -96,58 +110,74 @@ export abstract class World {
     }
   }
 
-  /** Brings the reference to this moment: time, and what the broker has noticed by now. */
-  sync(starting?: ReferenceQueue): void {
+  /** Brings the reference to this moment. */
+  sync(): void {
+    if (this.#handed) this.#take(this.#handed)
     this.reference.moveTo(this.clock.now())
-    for (const sub of this.subs) this.#catchUp(sub, sub.queue === starting ? 1 : 0)
   }
 
-  #catchUp({ real, queue }: Sub, starting: number): void {
-    const { inFlight, delivered } = real.stats()
-    while (queue.counts.delivered < delivered - starting) {
-      const taker = this.subs.find((one) => one.queue === queue && one.member.isIterator && queue.hasSlot(one.member))
-      if (taker === undefined || queue.next() === undefined) break
-      taker.taken.push(queue.start(taker.member, this.clock.now()))
-    }
-    while (queue.count('inFlight') > inFlight - starting) {
-      const noticed = queue.deliveries.find((one) => one.isCurrent && one.said !== undefined)
-      if (noticed === undefined) break
-      queue.notice(noticed, this.clock.now())
-    }
+  /** What was handed over and to no handler was taken by an iterator; by which one of a group is seen later. */
+  #take({ id, topic, filter, deliveryCount, at }: Handed): void {
+    this.#handed = undefined
+    this.reference.moveTo(at)
+    const isBehind = ({ real, queue }: Sub): boolean => real.stats().delivered > queue.counts.delivered
+    const taker = this.subs.find(
+      (one) =>
+        one.queue.options.filter === filter && one.member.isIterator && isBehind(one) && one.queue.hasSlot(one.member),
+    )
+    assert.ok(taker, `${id} handed over although nobody asked for it`)
+    const delivery = taker.queue.start(taker.member, at, id)
+    const { event } = delivery.pair
+    assert.deepEqual(
+      [id, topic, deliveryCount],
+      [event.id, event.topic, delivery.count],
+      `wrong message from ${filter}`,
+    )
+    taker.taken.push(delivery)
   }
 
   /** Either the publish that is being called, or one that waited: its turn came, and another queue refused it. */
   #refused(error: unknown, topic: unknown): void {
     const current = this.#current
     if (current?.state === 'asked' && current.topic === topic) return this.reference.refuse(current)
-    const waited = this.reference.waiting.find((one) => one.topic === topic)
-    if (waited && Object(error).code === 'ERR_QUEUE_FULL') this.reference.giveUp(waited)
+    if (Object(error).code !== 'ERR_QUEUE_FULL') return
+    const guessed = this.reference.refuseOne(topic)
+    if (guessed) this.#guesses.set(error, guessed)
   }
 
-  /** The broker has acted on what some handler said; two subscriptions may have the same filter. */
-  #noticed(end: string, { id, filter, deliveryCount }: Observation): void {
+  /** Which of the waiting publishes was refused is known for sure when its promise says so. */
+  #rejected(request: Request, error: unknown): void {
+    const guessed = this.#guesses.get(error)
+    if (guessed && guessed !== request) this.reference.correct(guessed, request)
+  }
+
+  /** The broker has acted: on what some handler said, or because of the time. */
+  #noticed(end: End | 'nacked', seen: Observation): void {
+    const { id, topic, filter, deliveryCount } = seen
     this.note(`${end} ${id} of ${filter}, delivery ${deliveryCount}`)
     this.guard(() => {
-      const fits = ({ said, isCurrent, count, pair }: Delivery): boolean =>
-        isCurrent &&
-        said !== undefined &&
-        pair.event.id === id &&
-        count === deliveryCount &&
-        (said === 'ack' || said === 'nothing') === (end === 'acked')
-      this.reference.moveTo(this.clock.now())
-      const all = this.subs.filter(({ queue }) => queue.options.filter === filter && queue.deliveries.some(fits))
-      const { queue } = all.find((one) => one.real.inFlightCount < one.queue.count('inFlight')) ?? all[0] ?? {}
-      const delivery = queue?.deliveries.find(fits)
-      if (delivery) return queue?.notice(delivery, this.clock.now())
-      if (end === 'overflowed')
-        for (const one of this.subs) if (one.queue.options.filter === filter) one.queue.loseUndeliverable()
-      for (const one of this.subs)
-        if (one.queue.options.filter === filter && end !== 'overflowed') {
-          if (one.queue.pairs.some(({ state, event }) => state === 'delayed' && event.id === id))
-            reach('expiry while delayed')
-          one.queue.passEnds(this.clock.now(), id)
-        }
+      this.sync()
+      const queue = this.#behind(end, filter)
+      if (queue === undefined) return
+      const fits = ({ said, isCurrent, count, pair: { event } }: Delivery): boolean =>
+        isCurrent && said !== undefined && event.id === id && event.topic === topic && count === deliveryCount
+      const delivery = queue.deliveries.find(fits)
+      if (delivery) return queue.notice(delivery, this.clock.now())
+      if (end === 'overflowed') {
+        queue.overflowing = id
+        return queue.loseUndeliverable()
+      }
+      if (end === 'acked') return queue.ackInHand(id, topic)
+      if (queue.pairs.some(({ state, event }) => state === 'delayed' && event.id === id)) reach('expiry while delayed')
+      queue.passEnd(this.clock.now(), id, topic)
     })
+  }
+
+  /** Whose counters the reference has not brought up to date; two subscriptions may have the same filter. */
+  #behind(end: End | 'nacked', filter: string | undefined): ReferenceQueue | undefined {
+    const isBehind = ({ real, queue }: Sub): boolean =>
+      end === 'nacked' ? real.inFlightCount < queue.count('inFlight') : real.stats()[end] > queue.counts[end]
+    return this.subs.find((one) => one.queue.options.filter === filter && isBehind(one))?.queue
   }
 
   publish({ topic, many, key, ttlMs, delayMs, signal }: PublishStep): void {
@@ -182,7 +212,10 @@ export abstract class World {
       this.#current = outer
       promise.then(
         () => (entry.outcome = 'accepted'),
-        (error: unknown) => (entry.outcome = error),
+        (error: unknown) => {
+          entry.outcome = error
+          this.guard(() => this.#rejected(request, error))
+        },
       )
       if (request.state === 'asked') this.guard(() => this.reference.wait(request))
     }
@@ -263,7 +296,8 @@ export abstract class World {
       const { queue, member } = sub
       const now = this.clock.now()
       this.note(`delivered ${message.id} to ${queue.options.filter}, delivery ${message.deliveryCount}`)
-      this.sync(queue)
+      this.#handed = undefined
+      this.sync()
       this.#makeWay(sub, message)
       assert.ok(
         queue.hasSlot(member),
@@ -353,7 +387,6 @@ export abstract class World {
           const message = result.value
           if (sub.taken[sub.seen]?.pair.event.id !== message.id) this.#takeOver(sub, message.id)
           const delivery = sub.taken[sub.seen++]
-          if (delivery && delivery.pair.event.id !== message.id) queue.swap(delivery, message.id, this.clock.now())
           assert.equal(
             `${message.id} ${message.deliveryCount}`,
             `${delivery?.pair.event.id} ${delivery?.count}`,
