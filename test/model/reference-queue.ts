@@ -71,10 +71,9 @@ export class ReferenceQueue {
   /** A matching event was accepted; dead letters find room where there is none. */
   offer(event: RefEvent, now: number): void {
     this.counts.matched++
-    if (event.hops === 0 && this.isFull && !this.#makeRoom(now)) {
-      this.counts.overflowed++
-      return
-    }
+    const hasRoom = event.hops > 0 || !this.isFull || this.#makeRoom(now)
+    this.overflowing = undefined
+    if (!hasRoom) return void this.counts.overflowed++
     const state = event.due > now ? 'delayed' : 'queued'
     this.pairs.push({ event, state, count: 0, due: event.due, front: false, isRedelivery: false })
   }
@@ -85,7 +84,6 @@ export class ReferenceQueue {
     assert.notEqual(this.options.overflow, 'reject', 'accepted although a queue refuses')
     if (this.options.overflow === 'dropNewest') return false
     const victim = this.#victim()
-    this.overflowing = undefined
     if (victim === undefined) return false
     this.#end(victim, 'overflowed')
     return true

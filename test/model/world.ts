@@ -164,7 +164,7 @@ export abstract class World {
       const delivery = queue.deliveries.find(fits)
       if (delivery) return queue.notice(delivery, this.clock.now())
       if (end === 'overflowed') {
-        queue.overflowing = id
+        if (queue.options.qos === 1) queue.overflowing = id
         return queue.loseUndeliverable()
       }
       if (end === 'acked') return queue.ackInHand(id, topic)
@@ -175,8 +175,11 @@ export abstract class World {
 
   /** Whose counters the reference has not brought up to date; two subscriptions may have the same filter. */
   #behind(end: End | 'nacked', filter: string | undefined): ReferenceQueue | undefined {
-    const isBehind = ({ real, queue }: Sub): boolean =>
-      end === 'nacked' ? real.inFlightCount < queue.count('inFlight') : real.stats()[end] > queue.counts[end]
+    const isBehind = ({ real, queue }: Sub): boolean => {
+      if (end === 'nacked') return real.inFlightCount < queue.count('inFlight')
+      const told = queue.counts[end] + Number(end === 'overflowed' && queue.overflowing !== undefined)
+      return real.stats()[end] > told
+    }
     return this.subs.find((one) => one.queue.options.filter === filter && isBehind(one))?.queue
   }
 
