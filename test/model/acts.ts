@@ -87,7 +87,7 @@ export class Run extends World {
     const plain = { do: 'publish', many: 1, key: 'none', ttlMs: Infinity, delayMs: 0, signal: false } as const
     this.depth++
     if (what.do === 'publish') this.publish({ ...plain, topic: what.topic })
-    if (what.do === 'publish same') this.publish({ ...plain, topic: sub.queue.options.filter.replace(/[+#]/g, 'b') })
+    if (what.do === 'publish same') this.publish({ ...plain, topic: sub.same })
     if (what.do === 'unsubscribe self') this.end(sub, 'unsubscribe')
     if (what.do === 'drain self') this.drain(sub)
     if (what.do === 'pause self') this.pause(sub)

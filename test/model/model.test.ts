@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
 import { Run } from './acts.ts'
+import { kind } from './kinds.ts'
 import { closing, type Step, step } from './plan.ts'
 import { reached, simple } from './setting.ts'
 import { watchProcess } from './watch.ts'
@@ -51,6 +52,7 @@ const SOMETIMES = [
   'waiting publisher released',
   'waiting publisher aborted',
   'group member leaving with in flight',
+  'history replayed',
 ]
 
 const held = { when: 'held', how: 'ack' } as const
@@ -91,8 +93,8 @@ describe('the model', () => {
   it(`agrees with the broker in ${runs} runs of up to 60 commands, seed ${seed}`, async () => {
     console.log(`# model: --runs ${runs} --seed ${seed}`)
     await fc.assert(
-      fc.asyncProperty(commands, fc.scheduler(), async (list, scheduler) => {
-        const real = new Run(scheduler)
+      fc.asyncProperty(commands, fc.scheduler(), kind, async (list, scheduler, kind) => {
+        const real = new Run(scheduler, kind)
         await fc.asyncModelRun(() => ({ model: {}, real }), list)
         await real.heal()
         assert.deepEqual(watched.faults(), [])

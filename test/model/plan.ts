@@ -63,6 +63,8 @@ export interface SubscribeStep {
   readonly dead: 'none' | 'dead' | 'grave'
   readonly evenOnly: boolean
   readonly signal: 'none' | 'live' | 'aborted'
+  /** A number stands for that sequence; without history it is always now. */
+  readonly from: 'now' | 'oldest' | number
   readonly script: readonly Act[]
 }
 
@@ -151,6 +153,7 @@ const subscribe: fc.Arbitrary<SubscribeStep> = fc.record({
   dead: pick('none' as const, 'dead', 'grave'),
   evenOnly: pick(false, false, false, true),
   signal: pick('none' as const, 'live', 'live', 'aborted'),
+  from: pick<SubscribeStep['from']>('now', 'oldest', 1, 3),
   script: fc.array(act, { minLength: 1, maxLength: 4 }),
 })
 

@@ -33,6 +33,10 @@ export class ReferenceQueue {
   state: 'open' | 'draining' | 'over' = 'open'
   /** It takes dead letters although it takes nothing else, because the broker closes. */
   isClosing: boolean = false
+  /** Events from the history that wait for room. */
+  replaying: RefEvent[] = []
+  /** Events that were asked for and are no longer in the history. */
+  missed: number = 0
   /** The event whose message the broker has just dropped for want of room, before it says what for. */
   overflowing: string | undefined
   /** What is due after this moment is cancelled at once. */
@@ -49,10 +53,12 @@ export class ReferenceQueue {
     delivered: 0,
     redelivered: 0,
   }
+  readonly #now: () => number
   readonly #letter: (event: RefEvent, topic: string) => void
 
-  constructor(options: RefOptions, letter: (event: RefEvent, topic: string) => void) {
+  constructor(options: RefOptions, now: () => number, letter: (event: RefEvent, topic: string) => void) {
     this.options = options
+    this.#now = now
     this.#letter = letter
   }
 
@@ -69,13 +75,26 @@ export class ReferenceQueue {
   }
 
   /** A matching event was accepted; dead letters find room where there is none. */
-  offer(event: RefEvent, now: number): void {
+  offer(event: RefEvent, now: number, isForced: boolean): void {
     this.counts.matched++
-    const hasRoom = event.hops > 0 || !this.isFull || this.#makeRoom(now)
+    const hasRoom = isForced || !this.isFull || this.#makeRoom(now)
     this.overflowing = undefined
     if (!hasRoom) return void this.counts.overflowed++
     const state = event.due > now ? 'delayed' : 'queued'
-    this.pairs.push({ event, state, count: 0, due: event.due, front: false, isRedelivery: false })
+    const entry = this.counts.matched
+    this.pairs.push({ event, entry, state, count: 0, due: event.due, front: false, isRedelivery: false })
+  }
+
+  /** An event from the history: one that finds no room waits for it, unless others have to make way. */
+  replay(event: RefEvent, now: number): void {
+    const mayWait = this.options.overflow === 'wait' || this.options.overflow === 'reject'
+    if (mayWait && this.isFull) this.replaying.push(event)
+    else this.offer(event, now, false)
+  }
+
+  /** Whoever waits from the history comes before all others. */
+  #goOn(): void {
+    while (this.replaying[0] && !this.isFull) this.offer(this.replaying.shift() ?? assert.fail(), this.#now(), false)
   }
 
   #makeRoom(now: number): boolean {
@@ -109,7 +128,8 @@ export class ReferenceQueue {
   /** Queued messages, the next one first. */
   #queued(): Pair[] {
     const queued = this.pairs.filter((pair) => pair.state === 'queued')
-    return queued.sort((x, y) => Number(y.front) - Number(x.front) || x.event.order - y.event.order)
+    const byEntry = (x: Pair, y: Pair): number => (x.front ? byOrder(x, y) : x.entry - y.entry)
+    return queued.sort((x, y) => Number(y.front) - Number(x.front) || byEntry(x, y))
   }
 
   /**
@@ -161,10 +181,10 @@ export class ReferenceQueue {
     return this.next() !== undefined && this.members.some((member) => this.hasSlot(member))
   }
 
-  /** Whether whoever takes the next message has to let go of the oldest in hand for it. */
+  /** Whether an iterator has to let go of the oldest in hand for the next one; in a group others may have had their turn. */
   get isHeldUp(): boolean {
-    const takers = this.members.filter((member) => this.hasSlot(member))
-    return this.count('queued') > 0 && takers.length > 0 && takers.every((member) => this.#holdsTooMuch(member))
+    const [member, ...others] = this.members
+    return this.count('queued') > 0 && member !== undefined && others.length === 0 && this.#holdsTooMuch(member)
   }
 
   #holdsTooMuch(member: Member): boolean {
@@ -268,6 +288,7 @@ export class ReferenceQueue {
     pair.state = end
     this.counts[end]++
     this.pairs = this.pairs.filter((one) => one !== pair)
+    this.#goOn()
   }
 
   #giveUp(pair: Pair, reason: 'dropped' | 'exhausted' | 'expired'): void {
@@ -333,6 +354,7 @@ export class ReferenceQueue {
       return
     }
     this.state = 'over'
+    this.replaying = []
     for (const pair of [...this.pairs]) if (pair.state !== 'inFlight') this.#end(pair, 'cancelled')
   }
 
@@ -362,6 +384,7 @@ export class ReferenceQueue {
 
   /** Nothing is matched for it any more, not even dead letters. */
   drain(): void {
+    this.replaying = []
     this.isClosing = false
     if (this.state === 'open') this.state = 'draining'
   }
@@ -369,6 +392,7 @@ export class ReferenceQueue {
   /** The broker closes: what is delayed beyond `graceEnd` has no chance any more. */
   closeAt(graceEnd: number): void {
     this.graceEnd = graceEnd
+    this.replaying = []
     this.isClosing = this.state === 'open'
     if (this.isClosing) this.state = 'draining'
     for (const pair of [...this.pairs])
@@ -378,6 +402,7 @@ export class ReferenceQueue {
   /** The grace time is over. */
   cut(): void {
     this.state = 'over'
+    this.replaying = []
     for (const pair of [...this.pairs]) this.#end(pair, 'cancelled')
     for (const member of this.members) member.isOpen = false
     for (const delivery of this.deliveries) delivery.isCurrent = false

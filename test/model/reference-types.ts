@@ -10,6 +10,8 @@ export interface RefEvent {
   readonly key: string | undefined
   /** Dead letter hops behind it. */
   readonly hops: number
+  /** Number on its topic, when the broker keeps a history. */
+  readonly sequence: number | undefined
   /** Place in the order of acceptance. */
   readonly order: number
   readonly expiry: number
@@ -29,11 +31,14 @@ export interface RefOptions {
   readonly deadLetterTopic: string | undefined
   /** Takes only events with even data. */
   readonly evenOnly: boolean
+  readonly from: 'now' | 'oldest' | { readonly sequence: number }
 }
 
 /** One message: an event on its way to this queue. */
 export interface Pair {
   readonly event: RefEvent
+  /** Its number in this queue: what waited from the history may come after what is younger. */
+  readonly entry: number
   state: 'queued' | 'delayed' | 'inFlight' | End
   count: number
   due: number

@@ -26,17 +26,6 @@ interface Letter {
   readonly topic: string
 }
 
-/** Whether a filter of the mqtt dialect matches, level by level. */
-export function matches(filter: string, topic: string): boolean {
-  const wanted = filter.split('/')
-  const levels = topic.split('/')
-  for (const [i, level] of wanted.entries()) {
-    if (level === '#') return true
-    if (i >= levels.length || (level !== '+' && level !== levels[i])) return false
-  }
-  return wanted.length === levels.length
-}
-
 export class Reference {
   now = 0
   readonly queues: ReferenceQueue[] = []
@@ -50,11 +39,22 @@ export class Reference {
   /** Dead letters that have to be published in this very moment. */
   #letters: Letter[] = []
   #order = 0
+  readonly #matches: (filter: string, topic: string) => boolean
+  readonly #historySize: number
+  /** Of each topic all its events, also those that are forgotten. */
+  readonly #past = new Map<string, RefEvent[]>()
 
   /** How many times a wait or a limit has been decided; for the statistics of a run. */
   readonly reached: (what: string) => void
 
-  constructor(reached: (what: string) => void) {
+  /** @param matches (filter, topic) @param historySize events of each topic that are kept, 0 for none */
+  constructor(
+    matches: (filter: string, topic: string) => boolean,
+    historySize: number,
+    reached: (what: string) => void,
+  ) {
+    this.#matches = matches
+    this.#historySize = historySize
     this.reached = reached
   }
 
@@ -67,18 +67,40 @@ export class Reference {
       options.group !== undefined && queue.options.group === options.group && queue.options.filter === options.filter
     let queue = this.queues.find((one) => isSame(one) && one.state === 'open')
     if (queue === undefined) {
-      queue = new ReferenceQueue(options, (event, topic) => void this.#letters.push({ event, topic }))
+      queue = new ReferenceQueue(
+        options,
+        () => this.now,
+        (event, topic) => void this.#letters.push({ event, topic }),
+      )
       this.queues.push(queue)
+      this.#replay(queue)
     }
     const member: Member = { concurrency, isIterator, isPaused: false, isOpen: true, wanting: 0 }
     queue.members.push(member)
     return { queue, member }
   }
 
+  /** A new queue begins with what is kept and was asked for. */
+  #replay(queue: ReferenceQueue): void {
+    const { from, filter, evenOnly } = queue.options
+    if (from === 'now') return
+    const kept: RefEvent[] = []
+    for (const [topic, all] of this.#past) {
+      if (!this.#matches(filter, topic)) continue
+      const asked = from === 'oldest' ? all.slice(-this.#historySize) : all.slice(from.sequence - 1)
+      kept.push(...asked.slice(-this.#historySize))
+      queue.missed += Math.max(0, asked.length - this.#historySize)
+    }
+    kept.sort((x, y) => x.order - y.order)
+    if (kept.length > 0) this.reached('history replayed')
+    for (const event of kept)
+      if (this.now < event.expiry && !(evenOnly && event.data % 2 === 1)) queue.replay(event, this.now)
+  }
+
   #matching(topic: string, data: number): ReferenceQueue[] {
     const takes = ({ options, state, isClosing }: ReferenceQueue): boolean =>
       (state === 'open' || (isClosing && state === 'draining')) &&
-      matches(options.filter, topic) &&
+      this.#matches(options.filter, topic) &&
       !(options.evenOnly && data % 2 === 1)
     return this.queues.filter(takes)
   }
@@ -112,7 +134,7 @@ export class Reference {
       return this.#acceptRequest(request, id)
     this.#letters = this.#letters.filter((one) => one !== letter)
     const { data, key, hops } = letter.event
-    this.#accepted({ id, topic, data, key, hops: hops + 1, expiry: Infinity, due: this.now, order: this.#order++ })
+    this.#accepted({ id, topic, data, key, hops: hops + 1, expiry: Infinity, due: this.now })
   }
 
   #acceptRequest(request: Request | undefined, id: string): void {
@@ -140,15 +162,18 @@ export class Reference {
       hops: 0,
       expiry: this.now + ttlMs,
       due: this.now + delayMs,
-      order: this.#order++,
     })
   }
 
-  #accepted(event: RefEvent): void {
+  #accepted(facts: Omit<RefEvent, 'order' | 'sequence'>): void {
     this.published++
+    const past = this.#past.get(facts.topic) ?? []
+    const sequence = this.#historySize > 0 ? past.length + 1 : undefined
+    const event = { ...facts, order: this.#order++, sequence }
+    this.#past.set(facts.topic, [...past, event])
     for (const queue of this.#matching(event.topic, event.data)) {
       if (queue.isFull && event.hops === 0) this.reached(`overflow ${queue.options.overflow}`)
-      queue.offer(event, this.now)
+      queue.offer(event, this.now, event.hops > 0)
     }
   }
 
@@ -280,7 +305,7 @@ export class Reference {
   statsOf(queue: ReferenceQueue): Record<string, number> {
     return {
       ...queue.counts,
-      skipped: queue.counts.overflowed,
+      skipped: queue.counts.overflowed + queue.missed,
       queued: queue.count('queued'),
       delayed: queue.count('delayed'),
       inFlight: queue.count('inFlight'),
@@ -293,7 +318,7 @@ export class Reference {
     const sum: Record<string, number> = {
       published: this.published,
       refused: this.refused,
-      waiting: this.waiting.length,
+      waiting: this.queues.reduce((sum, { replaying }) => sum + replaying.length, this.waiting.length),
     }
     for (const queue of this.queues) {
       for (const [name, value] of Object.entries(this.statsOf(queue))) sum[name] = (sum[name] ?? 0) + value

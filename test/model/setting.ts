@@ -1,6 +1,7 @@
 /** What every run of the model begins with: a clock that counts, options that members share, and what was met. */
 import assert from 'node:assert/strict'
 import { ManualClock } from '../../src/testing/index.ts'
+import type { Data } from './kinds.ts'
 import { type SubscribeStep, UNIT } from './plan.ts'
 
 /** What the suite has met, over all its runs. */
@@ -32,11 +33,12 @@ export const GROUP: Partial<SubscribeStep> = {
   ordered: false,
   dead: 'none',
   evenOnly: false,
+  from: 'oldest',
 }
 
 export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-export const isEven = (event: { readonly data?: unknown }): boolean => Number(event.data) % 2 === 0
+export const isEven = (event: { readonly data?: unknown }): boolean => (event.data as Data).n % 2 === 0 // what the model publishes
 export const isAny = (): boolean => true
 
 /** A subscription without tricks. */
@@ -57,6 +59,7 @@ export function simple(filter: string): SubscribeStep {
     dead: 'none',
     evenOnly: false,
     signal: 'live',
+    from: 'now',
     script: [{ when: 'sync', how: 'ack' }],
   }
 }

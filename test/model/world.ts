@@ -5,12 +5,21 @@
  */
 import assert from 'node:assert/strict'
 import type * as fc from 'fast-check'
-import { Broker, type CloseReport, type Message, type Observation, type Subscription } from '../../src/index.ts'
+import {
+  Broker,
+  type BrokerOptions,
+  type CloseReport,
+  type Message,
+  type Observation,
+  type Subscription,
+} from '../../src/index.ts'
+import { naive } from '../topic/reference.ts'
 import { compare } from './compare.ts'
+import { assertOwn, type Data, type Kind, PLAIN, say } from './kinds.ts'
 import { BACKOFFS, type PublishStep, type SubscribeStep } from './plan.ts'
 import { Reference, type Request } from './reference.ts'
 import type { ReferenceQueue } from './reference-queue.ts'
-import type { Delivery, End, Member, Outcome, RefOptions } from './reference-types.ts'
+import type { Delivery, End, Member, Outcome, RefEvent, RefOptions } from './reference-types.ts'
 import { CountingClock, GROUP, isAny, isEven, reach, turn } from './setting.ts'
 
 /** A subscription in both worlds. */
@@ -20,7 +29,9 @@ export interface Sub {
   readonly member: Member
   readonly abort: AbortController
   readonly script: SubscribeStep['script']
+  /** One that its handler may subscribe to, and one that its filter matches; as in the plan. */
   readonly topic: string
+  readonly same: string
   /** How often its handler was called. */
   calls: number
   /** What next() took, and how much of it has been seen. */
@@ -46,10 +57,13 @@ interface Handed extends Observation {
 export abstract class World {
   readonly clock: CountingClock = new CountingClock({ patienceMs: 0 })
   readonly broker: Broker
-  readonly reference: Reference = new Reference(reach)
+  readonly kind: Kind
+  readonly reference: Reference
   readonly scheduler: fc.Scheduler
   readonly subs: Sub[] = []
   readonly requests: Map<string, Request> = new Map()
+  /** What was published, by number. */
+  readonly sent: Data[] = []
   readonly publishes: { readonly request: Request; readonly abort: AbortController | undefined; outcome: unknown }[] =
     []
   held: Held[] = []
@@ -71,9 +85,15 @@ export abstract class World {
   depth = 0
   readonly errors: unknown[] = []
 
-  constructor(scheduler: fc.Scheduler) {
+  constructor(scheduler: fc.Scheduler, kind: Kind = PLAIN) {
     this.scheduler = scheduler
-    this.broker = new Broker({
+    this.kind = kind
+    const { dialect, isolation, history } = kind
+    this.reference = new Reference((filter, topic) => naive(filter, topic, dialect), history, reach)
+    const options: BrokerOptions = {
+      dialect,
+      isolation,
+      ...(history > 0 && { history: { size: history } }),
       clock: this.clock,
       random: () => 0.5,
       onError: (error) => void this.errors.push(error),
@@ -93,7 +113,9 @@ export abstract class World {
         settled: (seen) => this.#noticed(seen.end ?? assert.fail('settled without an end'), seen),
         refused: (error, topic) => this.guard(() => this.#refused(error, topic)),
       },
-    })
+    }
+    // A union of dialects fits no signature.
+    this.broker = new Broker(options as BrokerOptions & { dialect: 'mqtt' })
   }
 
   note(what: string): void {
@@ -183,7 +205,8 @@ export abstract class World {
     return this.subs.find((one) => one.queue.options.filter === filter && isBehind(one))?.queue
   }
 
-  publish({ topic, many, key, ttlMs, delayMs, signal }: PublishStep): void {
+  publish({ topic: asked, many, key, ttlMs, delayMs, signal }: PublishStep): void {
+    const topic = say(asked, this.kind.dialect)
     for (let i = 0; i < many; i++) {
       const data = this.publishes.length
       const id = `e${data}`
@@ -211,8 +234,11 @@ export abstract class World {
         ...(ttlMs === Infinity ? {} : { ttlMs }),
         ...(abort ? { signal: abort.signal } : {}),
       }
-      const promise = this.broker.publish(topic, data, options)
+      const sent: Data = { n: data }
+      this.sent.push(sent)
+      const promise = this.broker.publish(topic, sent, options)
       this.#current = outer
+      if (this.kind.isolation === 'clone' || this.kind.isolation === 'json') sent.n = -2
       promise.then(
         () => (entry.outcome = 'accepted'),
         (error: unknown) => {
@@ -243,13 +269,16 @@ export abstract class World {
     if (
       asked.group &&
       this.reference.queues.some(
-        ({ options, state }) => options.group && options.filter === step.filter && state === 'draining',
+        ({ options, state }) =>
+          options.group && options.filter === say(step.filter, this.kind.dialect) && state === 'draining',
       )
     )
       return
-    const isLoop = step.dead !== 'none' && ['#', '+', step.dead].includes(step.filter)
+    const { dialect } = this.kind
+    const filter = say(step.filter, dialect)
+    const isLoop = step.dead !== 'none' && naive(filter, step.dead, dialect)
     const options: RefOptions = {
-      filter: step.filter,
+      filter,
       qos: step.qos,
       group: step.group ? 'g' : undefined,
       capacity: step.capacity,
@@ -260,6 +289,7 @@ export abstract class World {
       ordered: step.ordered,
       deadLetterTopic: step.qos === 0 || step.dead === 'none' || isLoop ? undefined : step.dead,
       evenOnly: step.evenOnly,
+      from: this.kind.history === 0 || step.qos === 0 ? 'now' : fromOf(step.from),
     }
     const abort = new AbortController()
     if (step.signal === 'aborted') abort.abort()
@@ -267,23 +297,24 @@ export abstract class World {
     if (step.signal === 'aborted') return
     const { queue, member } = this.reference.subscribe(options, step.concurrency, step.form === 'iterator')
     const topic = this.requests.size % 2 ? 'a' : 'b'
-    this.subs.push({ real, queue, member, abort, script: step.script, topic, calls: 0, taken: [], seen: 0 })
+    const same = step.filter.replace(/[+#]/g, 'b')
+    this.subs.push({ real, queue, member, abort, script: step.script, topic, same, calls: 0, taken: [], seen: 0 })
   }
 
   #subscribeReal(step: SubscribeStep, options: RefOptions, signal: AbortSignal): Subscription {
     const own = this.subs.length
-    const { capacity, overflow, ackWaitMs, maxDeliveries, backoff, ordered, deadLetterTopic, evenOnly, group } = options
-    const queueing = { concurrency: step.concurrency, capacity, overflow, ackWaitMs, maxDeliveries, backoff, ordered }
+    const { filter, qos, group, deadLetterTopic, evenOnly, ...rest } = options
+    const queueing = { concurrency: step.concurrency, ...rest }
     const shared = { where: evenOnly ? isEven : isAny, signal: signal }
     const all = {
       ...shared,
-      ...(step.qos === 0 ? { qos: 0 as const } : queueing),
+      ...(qos === 0 ? { qos } : queueing),
       ...(group ? { group } : {}),
       ...(deadLetterTopic ? { deadLetterTopic } : {}),
     }
-    if (step.form === 'iterator') return this.broker.subscribe(step.filter, all)
+    if (step.form === 'iterator') return this.broker.subscribe(filter, all)
     return this.broker.subscribe(
-      step.filter,
+      filter,
       (message) => this.handle(this.subs[own] ?? assert.fail('delivered inside subscribe()'), message),
       all,
     )
@@ -316,11 +347,18 @@ export abstract class World {
         { id: event.id, topic: event.topic, count, redelivered: count > 1 },
         `wrong delivery to ${queue.options.filter} at ${now}`,
       )
+      this.#read(message, event)
       assert.ok(now < event.expiry, `${event.id} delivered at ${now}, expired at ${event.expiry}`)
       if (queue.deliveries.some((one) => one.isOverdue && one.pair === delivery?.pair))
         reach('redelivery after ack wait')
     })
     return delivery
+  }
+
+  /** What a handler, or whoever has called next(), finds in a message. */
+  #read(message: Message, { data, sequence }: RefEvent): void {
+    assert.equal(message.sequence, sequence, `sequence of ${message.id}`)
+    assertOwn(message.data, this.sent[data] ?? assert.fail(), data, this.kind)
   }
 
   /** What handlers have said is noticed when the broker acts on it. */
@@ -395,7 +433,9 @@ export abstract class World {
             `${delivery?.pair.event.id} ${delivery?.count}`,
             'wrong message from next()',
           )
-          if (delivery) this.held.push({ sub, delivery, message, resolve: undefined })
+          if (delivery === undefined) return
+          this.#read(message, delivery.pair.event)
+          this.held.push({ sub, delivery, message, resolve: undefined })
         }),
       )
     this.guard(() => this.sync())
@@ -431,4 +471,8 @@ export abstract class World {
     const why = this.fault instanceof Error ? this.fault.message : String(this.fault)
     throw new Error([why, ...this.trace.slice(-40)].join('\n    '), { cause: this.fault })
   }
+}
+
+function fromOf(from: SubscribeStep['from']): RefOptions['from'] {
+  return typeof from === 'number' ? { sequence: from } : from
 }
