@@ -200,6 +200,10 @@ export class Run extends World {
         return
       case 'close':
         return this.close(step.graceMs)
+      case 'once':
+        return this.once(step)
+      case 'abort once':
+        return this.abortOnce(step.at)
       case 'abort publish':
         return this.abortPublish(step.at)
       default:
@@ -283,5 +287,9 @@ export class Run extends World {
     await turn()
     assertClean(this)
     for (const sub of this.subs) await sub.real.closed
+    for (const { event, isGivenUp, outcome } of this.onces) {
+      const code = Object(outcome).code ?? outcome
+      assert.equal(code, event?.id ?? (isGivenUp ? 'given up' : 'ERR_CLOSED'), 'outcome of once()')
+    }
   }
 }

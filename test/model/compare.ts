@@ -39,7 +39,7 @@ function compareSignal({ sub: { queue, member }, delivery, message }: Held): voi
 
 /** After the end: nothing is left on signals, and no timer. */
 export function assertClean(world: World): void {
-  for (const { abort } of world.subs)
+  for (const { abort } of [...world.subs, ...world.onces])
     assert.equal(getEventListeners(abort.signal, 'abort').length, 0, 'abort listeners left by a subscription')
   for (const { abort } of world.publishes)
     if (abort) assert.equal(getEventListeners(abort.signal, 'abort').length, 0, 'abort listeners left by a publish')

@@ -53,6 +53,7 @@ const SOMETIMES = [
   'waiting publisher aborted',
   'group member leaving with in flight',
   'history replayed',
+  'once',
 ]
 
 const held = { when: 'held', how: 'ack' } as const

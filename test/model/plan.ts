@@ -78,8 +78,15 @@ export interface PublishStep {
   readonly signal: boolean
 }
 
+export interface OnceStep {
+  readonly do: 'once'
+  readonly filter: string
+  readonly evenOnly: boolean
+}
+
 export type Step =
   | SubscribeStep
+  | OnceStep
   | PublishStep
   | { readonly do: 'advance'; readonly ms: number }
   | { readonly do: 'jump'; readonly ms: number }
@@ -94,6 +101,7 @@ export type Step =
         | 'return'
         | 'throw'
         | 'abort publish'
+        | 'abort once'
       readonly at: number
     }
   | { readonly do: 'next'; readonly at: number; readonly times: number }
@@ -167,6 +175,12 @@ const publish: fc.Arbitrary<PublishStep> = fc.record({
   signal: fc.boolean(),
 })
 
+const once: fc.Arbitrary<OnceStep> = fc.record({
+  do: fc.constant('once' as const),
+  filter: pick(...FILTERS),
+  evenOnly: fc.boolean(),
+})
+
 /** In units. */
 const HOUR = 3_600_000 / UNIT
 const at = (...names: Extract<Step, { readonly at: number }>['do'][]): fc.Arbitrary<Step> =>
@@ -176,6 +190,7 @@ const at = (...names: Extract<Step, { readonly at: number }>['do'][]): fc.Arbitr
 export const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 5, arbitrary: subscribe },
   { weight: 9, arbitrary: publish },
+  { weight: 1, arbitrary: once },
   {
     weight: 6,
     arbitrary: fc.record({
@@ -189,7 +204,7 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 2, arbitrary: at('unsubscribe', 'unsubscribe', 'unsubscribe twice', 'abort', 'drain', 'return', 'throw') },
   { weight: 2, arbitrary: at('pause', 'resume', 'resume') },
-  { weight: 2, arbitrary: at('abort publish') },
+  { weight: 2, arbitrary: at('abort publish', 'abort publish', 'abort publish', 'abort once') },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('next' as const), at: index, times: pick(1, 1, 2, 4) }) },
   { weight: 6, arbitrary: fc.record({ do: fc.constant('release' as const), at: index, how, thenAct: fc.boolean() }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('tick' as const), times: pick(1, 1, 2) }) },

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { ManualClock } from '../../src/testing/index.ts'
 import type { Data } from './kinds.ts'
 import { type SubscribeStep, UNIT } from './plan.ts'
+import type { RefOptions } from './reference-types.ts'
 
 /** What the suite has met, over all its runs. */
 export const reached: Map<string, number> = new Map()
@@ -34,6 +35,20 @@ export const GROUP: Partial<SubscribeStep> = {
   dead: 'none',
   evenOnly: false,
   from: 'oldest',
+}
+
+/** What `once()` comes to. */
+export const ONCE: Omit<RefOptions, 'filter' | 'evenOnly'> = {
+  qos: 0,
+  group: undefined,
+  capacity: Infinity,
+  overflow: 'wait',
+  ackWaitMs: Infinity,
+  maxDeliveries: 1,
+  backoff: [],
+  ordered: false,
+  deadLetterTopic: undefined,
+  from: 'now',
 }
 
 export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))

@@ -16,11 +16,11 @@ import {
 import { naive } from '../topic/reference.ts'
 import { compare } from './compare.ts'
 import { assertOwn, type Data, type Kind, PLAIN, say } from './kinds.ts'
-import { BACKOFFS, type PublishStep, type SubscribeStep } from './plan.ts'
+import { BACKOFFS, type OnceStep, type PublishStep, type SubscribeStep } from './plan.ts'
 import { Reference, type Request } from './reference.ts'
 import type { ReferenceQueue } from './reference-queue.ts'
 import type { Delivery, End, Member, Outcome, RefEvent, RefOptions } from './reference-types.ts'
-import { CountingClock, GROUP, isAny, isEven, reach, turn } from './setting.ts'
+import { CountingClock, GROUP, isAny, isEven, ONCE, reach, turn } from './setting.ts'
 
 /** A subscription in both worlds. */
 export interface Sub {
@@ -48,6 +48,19 @@ export interface Held {
   readonly resolve: ((value: unknown) => void) | undefined
 }
 
+/** A call of `once()` in both worlds. */
+interface Once {
+  readonly queue: ReferenceQueue
+  readonly member: Member
+  readonly abort: AbortController
+  /** What it was given. */
+  event: RefEvent | undefined
+  /** Whether its signal ended it. */
+  isGivenUp: boolean
+  /** What its promise came to: the id of the message, or why it was rejected. */
+  outcome: unknown
+}
+
 /** What was handed over, and when. */
 interface Handed extends Observation {
   readonly at: number
@@ -66,6 +79,7 @@ export abstract class World {
   readonly sent: Data[] = []
   readonly publishes: { readonly request: Request; readonly abort: AbortController | undefined; outcome: unknown }[] =
     []
+  readonly onces: Once[] = []
   held: Held[] = []
   /** What happened, for whoever has to understand a counterexample. */
   readonly trace: string[] = []
@@ -138,8 +152,9 @@ export abstract class World {
     this.reference.moveTo(this.clock.now())
   }
 
-  /** What was handed over and to no handler was taken by an iterator; by which one of a group is seen later. */
-  #take({ id, topic, filter, deliveryCount, at }: Handed): void {
+  /** What was handed over and to no handler was taken by an iterator, or by once(); by which one of a group is seen later. */
+  #take(handed: Handed): void {
+    const { id, topic, filter, deliveryCount, at } = handed
     this.#handed = undefined
     this.reference.moveTo(at)
     const isBehind = ({ real, queue }: Sub): boolean => real.stats().delivered > queue.counts.delivered
@@ -147,6 +162,7 @@ export abstract class World {
       (one) =>
         one.queue.options.filter === filter && one.member.isIterator && isBehind(one) && one.queue.hasSlot(one.member),
     )
+    if (taker === undefined && this.#takeOnce(handed)) return
     assert.ok(taker, `${id} handed over although nobody asked for it`)
     const delivery = taker.queue.start(taker.member, at, id)
     const { event } = delivery.pair
@@ -156,6 +172,23 @@ export abstract class World {
       `wrong message from ${filter}`,
     )
     taker.taken.push(delivery)
+  }
+
+  /** @returns whether there was one */
+  #takeOnce({ id, topic, filter, at }: Handed): boolean {
+    const once = this.onces.find(({ queue, member }) => {
+      const event = queue.hasSlot(member) ? queue.next(id)?.event : undefined
+      return queue.options.filter === filter && event?.id === id && event.topic === topic
+    })
+    if (once === undefined) return false
+    const { queue, member } = once
+    const delivery = queue.start(member, at, id)
+    once.event = delivery.pair.event
+    delivery.said = 'nothing'
+    queue.leave(member, at)
+    queue.notice(delivery, at)
+    reach('once')
+    return true
   }
 
   /** Either the publish that is being called, or one that waited: its turn came, and another queue refused it. */
@@ -170,7 +203,10 @@ export abstract class World {
   /** Which of the waiting publishes was refused is known for sure when its promise says so. */
   #rejected(request: Request, error: unknown): void {
     const guessed = this.#guesses.get(error)
-    if (guessed && guessed !== request) this.reference.correct(guessed, request)
+    if (guessed === undefined || guessed === request) return
+    const [other] = [...this.#guesses].find(([, one]) => one === request) ?? []
+    if (other) this.#guesses.set(other, guessed)
+    else this.reference.correct(guessed, request)
   }
 
   /** The broker has acted: on what some handler said, or because of the time. */
@@ -299,6 +335,33 @@ export abstract class World {
     const topic = this.requests.size % 2 ? 'a' : 'b'
     const same = step.filter.replace(/[+#]/g, 'b')
     this.subs.push({ real, queue, member, abort, script: step.script, topic, same, calls: 0, taken: [], seen: 0 })
+  }
+
+  once({ filter: asked, evenOnly }: OnceStep): void {
+    if (this.reference.isClosed) return
+    const filter = say(asked, this.kind.dialect)
+    const { queue, member } = this.reference.subscribe({ ...ONCE, filter, evenOnly }, 1, false)
+    const abort = new AbortController()
+    const once: Once = { queue, member, abort, event: undefined, isGivenUp: false, outcome: undefined }
+    this.onces.push(once)
+    this.broker.once(filter, { where: evenOnly ? isEven : isAny, signal: abort.signal }).then(
+      (message) => {
+        once.outcome = message.id
+        this.guard(() => this.#read(message, once.event ?? assert.fail('once() resolved with nothing')))
+      },
+      (error: unknown) => (once.outcome = error),
+    )
+  }
+
+  abortOnce(at: number): void {
+    const once = this.onces[at % this.onces.length]
+    if (once === undefined) return
+    this.guard(() => {
+      this.sync()
+      once.isGivenUp ||= once.member.isOpen && once.outcome === undefined
+      once.queue.leave(once.member, this.clock.now())
+    })
+    once.abort.abort('given up')
   }
 
   #subscribeReal(step: SubscribeStep, options: RefOptions, signal: AbortSignal): Subscription {
