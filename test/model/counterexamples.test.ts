@@ -93,6 +93,43 @@ const scenarios: Readonly<Record<string, readonly Step[]>> = {
     on('a', { group: true }),
     publish('a'),
   ],
+  'drops nothing for want of room that expires in the same millisecond': [
+    on('a/#', { capacity: 2, overflow: 'wait', ackWaitMs: 10 * UNIT, script: [{ when: 'held', how: 'ack' }] }),
+    on('a/#', { capacity: 2, ackWaitMs: 10 * UNIT, script: [{ when: 'held', how: 'ack' }] }),
+    publish('a', { many: 5, ttlMs: 5 * UNIT + 16 }),
+    advance(10),
+  ],
+  'keeps the line when the next queue, too, gets room in that millisecond': [
+    on('+/b', { capacity: 1, overflow: 'wait', ackWaitMs: 10 * UNIT, script: [{ when: 'held', how: 'ack' }] }),
+    on('#', { capacity: 1, overflow: 'wait', ackWaitMs: 10 * UNIT, script: [{ when: 'held', how: 'ack' }] }),
+    publish('a/b', { many: 5 }),
+    publish('a'),
+    advance(100),
+  ],
+  'goes on with what an ordered queue does not hold back': [
+    on('a', {
+      ordered: true,
+      script: [
+        { when: 'sync', how: 'throw' },
+        { when: 'sync', how: 'ack' },
+      ],
+    }),
+    publish('a', { many: 2 }),
+    publish('a', { many: 2, delayMs: UNIT + 4 }),
+    advance(100),
+  ],
+  'lets expire within the grace time what was nacked beyond it': [
+    on('a', { backoff: 3, script: [{ when: 'sync', how: 'throw' }] }),
+    publish('a', { ttlMs: UNIT + 16, delayMs: UNIT + 4 }),
+    { do: 'close', graceMs: 997 },
+    advance(20),
+  ],
+  'serves a second next() that waits although the message in hand has the same key': [
+    on('a', { form: 'iterator' }),
+    { do: 'next', at: 0, times: 2 },
+    publish('a', { many: 5, key: 'k' }),
+    publish('a'),
+  ],
   'starts no handler after close() without grace, whatever that lets go': [
     on('a', { ordered: true, maxDeliveries: 2, script: [{ when: 'sync', how: 'nack' }] }),
     publish('a', { many: 3 }),
