@@ -68,15 +68,21 @@ export class Ring<T> {
   }
 
   toArray(): T[] {
-    const mask = this.#slots.length - 1
-    // All slots within the length are filled.
-    return Array.from({ length: this.#length }, (_, i) => this.#slots[(this.#head + i) & mask] as T)
+    return this.#copy(this.#length) as T[] // all slots within the length are filled
+  }
+
+  /** The items, from the beginning of a new array. */
+  #copy(capacity: number): (T | undefined)[] {
+    const slots = this.#slots
+    const mask = slots.length - 1
+    const copy: (T | undefined)[] = new Array(capacity)
+    // Array.from with a function takes five times as long, which pushing would pay when the ring grows.
+    for (let i = 0; i < this.#length; i++) copy[i] = slots[(this.#head + i) & mask]
+    return copy
   }
 
   #resize(capacity: number): void {
-    const items: (T | undefined)[] = this.#length === 0 ? [] : this.toArray()
-    items.length = capacity
-    this.#slots = items
+    this.#slots = this.#copy(capacity)
     this.#head = 0
     // A burst must not pin its memory for ever; the gap to the growing size keeps a steady queue from copying.
     this.#shrinkAt = capacity > 1024 ? capacity >> 3 : 0
