@@ -23,7 +23,7 @@ export class Schedule {
   /** The time that `#handle` is armed for; `Infinity` for none. */
   #armed = Infinity
   #handle: unknown
-  /** Whether a turn is on its way that will arm the timer. */
+  /** Whether a turn is on its way that will do what is due, and arm the timer for the rest. */
   #isTurning = false
 
   constructor(clock: Clock) {
@@ -34,9 +34,7 @@ export class Schedule {
   set(item: Scheduled, time: number): void {
     if (item.position >= 0 && this.#deadlines.timeOf(item) <= time) return
     this.#deadlines.set(item, time)
-    if (this.#isTurning || time >= this.#armed) return
-    this.#isTurning = true
-    this.#clock.nextTurn(this.#arm)
+    if (time < this.#armed) this.#wait()
   }
 
   delete(item: Scheduled): void {
@@ -49,25 +47,32 @@ export class Schedule {
     if (this.#armed < Infinity) this.#disarm()
   }
 
-  readonly #arm = (): void => {
+  #wait(): void {
+    if (this.#isTurning) return
+    this.#isTurning = true
+    this.#clock.nextTurn(this.#turned)
+  }
+
+  readonly #turned = (): void => {
     this.#isTurning = false
-    const { next } = this.#deadlines
-    if (next >= this.#armed) return
-    this.#disarm()
-    this.#armed = next
-    const delayMs = Math.ceil(next - this.#clock.now())
-    this.#handle = this.#clock.setTimer(this.#fire, Math.min(Math.max(delayMs, 0), MAX_TIMER_MS))
+    this.#look()
   }
 
-  #disarm(): void {
-    if (this.#armed < Infinity) this.#clock.clearTimer(this.#handle)
+  readonly #rang = (): void => {
     this.#armed = Infinity
-    this.#handle = undefined
+    this.#look()
   }
 
-  readonly #fire = (): void => {
-    this.#armed = Infinity
+  /** Does what is due. What fairness leaves of it waits for a turn: a timer would take a millisecond each time. */
+  #look(): void {
     const now = this.#clock.now()
+    if (this.#deadlines.next <= now) this.#fire(now)
+    const { next } = this.#deadlines
+    if (next <= now) this.#wait()
+    else if (next < this.#armed) this.#arm(next, now)
+  }
+
+  #fire(now: number): void {
     const turn = new Turn(() => this.#clock.now())
     while (!turn.spend()) {
       const item = this.#deadlines.takeDue(now)
@@ -75,6 +80,17 @@ export class Schedule {
       item.fire(now)
       if (item.nextDeadline < Infinity) this.set(item, item.nextDeadline)
     }
-    this.#arm()
+  }
+
+  #arm(time: number, now: number): void {
+    this.#disarm()
+    this.#armed = time
+    this.#handle = this.#clock.setTimer(this.#rang, Math.min(Math.ceil(time - now), MAX_TIMER_MS))
+  }
+
+  #disarm(): void {
+    if (this.#armed < Infinity) this.#clock.clearTimer(this.#handle)
+    this.#armed = Infinity
+    this.#handle = undefined
   }
 }

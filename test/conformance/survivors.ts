@@ -40,8 +40,8 @@ export function find(messages: readonly Message[], data: unknown): Message {
 export class LateClock extends ManualClock implements Clock {
   late = 0
   readonly timers: Set<unknown> = new Set()
-  /** Called when a timer has run. */
-  rang: () => void = () => {}
+  /** Called when a timer has run, or what was put off to a turn of the event loop. */
+  ran: () => void = () => {}
 
   constructor() {
     super({ patienceMs: 0 })
@@ -52,9 +52,13 @@ export class LateClock extends ManualClock implements Clock {
   }
 
   override setTimer(callback: () => void, delayMs: number): unknown {
-    const handle: unknown = super.setTimer(() => (this.timers.delete(handle), callback(), this.rang()), delayMs)
+    const handle: unknown = super.setTimer(() => (this.timers.delete(handle), callback(), this.ran()), delayMs)
     this.timers.add(handle)
     return handle
+  }
+
+  override nextTurn(callback: () => void): void {
+    super.nextTurn(() => (callback(), this.ran()))
   }
 
   override clearTimer(handle: unknown): void {
@@ -264,7 +268,7 @@ function lines(it: Claim, create: Create): void {
       for (let i = 0; i < 3_000; i++) void broker.publish('a', i, { ttlMs: 10 })
       await turn()
       const steps: number[] = []
-      clock.rang = () => void steps.push(subscription.stats().expired)
+      clock.ran = () => void steps.push(subscription.stats().expired)
       await clock.advance(10)
       assert.equal(steps.at(-1), 3_000)
       for (const [i, now] of steps.entries()) assert.ok(now - (steps[i - 1] ?? 0) <= 1_000, steps.join())

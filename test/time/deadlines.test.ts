@@ -252,13 +252,54 @@ describe('Schedule', () => {
     })
   }
 
-  it('never asks for a negative delay, and rings for what is over at once', () => {
+  it('rings for what is over in the next turn, without a timer', () => {
     const clock = new Bench()
     const { ask, rang } = alarmFor(clock)
     clock.time = 1_000
     ask(10)
-    clock.moveTo(1_000)
-    assert.deepEqual([clock.asked, rang], [[0], [1_000]])
+    assert.deepEqual(rang, [])
+    clock.turn()
+    assert.deepEqual([clock.asked, rang], [[], [1_000]])
+  })
+
+  it('rings for a thousand that are due, lets the event loop turn, and goes on without a timer', () => {
+    const clock = new Bench()
+    const schedule = new Schedule(clock)
+    let rings = 0
+    const item = {
+      position: -1,
+      order: 0,
+      get nextDeadline() {
+        return rings < 2_500 ? 10 : Infinity
+      },
+      fire: () => rings++,
+    }
+    schedule.set(item, 10)
+    clock.turn()
+    clock.time = 10
+    for (const [handle, { callback }] of clock.timers) {
+      clock.timers.delete(handle)
+      callback()
+    }
+    const seen = [rings]
+    while (rings < 2_500) {
+      clock.turn()
+      seen.push(rings)
+    }
+    assert.deepEqual(seen, [999, 1_998, 2_500])
+    assert.deepEqual([clock.asked, clock.timers.size], [[10], 0])
+  })
+
+  it('has one timer when it rings for what is over while it is armed', () => {
+    const clock = new Bench()
+    const { ask, rang } = alarmFor(clock)
+    ask(50)
+    clock.turn()
+    clock.time = 40
+    ask(20, 70)
+    clock.moveTo(100)
+    assert.deepEqual(rang, [40, 50, 70])
+    assert.deepEqual([clock.most, clock.timers.size], [1, 0])
   })
 
   it('never asks for less than what is left of a millisecond', () => {
