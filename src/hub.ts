@@ -23,6 +23,7 @@ import { Router } from './router.ts'
 import type { End } from './stats.ts'
 import type { Clock } from './time/clock.ts'
 import { Schedule } from './time/schedule.ts'
+import { NOWHERE } from './time/timed.ts'
 import type { Dialect } from './topic/dialect.ts'
 
 /** Who is concerned: a queue, or the direct subscription in its place. */
@@ -107,7 +108,7 @@ export class Hub implements QueueHost<MessageQueue>, DirectHost {
   /** Calls `finish` once: when nothing is under way or delayed, or when the grace time is over. Never inside a handler. */
   whenDone(graceMs: number, finish: () => void): void {
     const { workload } = this
-    const graceTime = { position: -1, order: 0, nextDeadline: Infinity, fire: (): void => void resolved.then(end) }
+    const graceTime = { position: NOWHERE, order: 0, nextDeadline: Infinity, fire: (): void => void resolved.then(end) }
     let isOver = false
     const end = (): void => {
       if (isOver) return

@@ -15,12 +15,21 @@ const layers: readonly (readonly string[])[] = [
     'checks.ts',
     'stats.ts',
     'time/clock.ts',
+    'time/timed.ts',
     'topic/cache.ts',
     'topic/dialect.ts',
     'topic/literals.ts',
     'topic/sieve.ts',
   ],
-  ['delivery/redelivery.ts', 'delivery/ring.ts', 'delivery/turn.ts', 'delivery/workload.ts', 'topic/reading.ts'],
+  [
+    'delivery/redelivery.ts',
+    'delivery/ring.ts',
+    'delivery/turn.ts',
+    'delivery/workload.ts',
+    'time/heap.ts',
+    'time/run.ts',
+    'topic/reading.ts',
+  ],
   // Events, topics, time.
   [
     'event/cloudevent.ts',

@@ -4,6 +4,7 @@
  */
 export type { MessageQueue } from '../../build/src/delivery/queue.js'
 export { Router } from '../../build/src/router.js'
-export { Deadlines, type Timed } from '../../build/src/time/deadlines.js'
+export { Deadlines } from '../../build/src/time/deadlines.js'
+export { NOWHERE, type Timed } from '../../build/src/time/timed.js'
 export { fromJSON, toJSON } from '../../dist/esm/event/index.js'
 export { Broker, type CloudEvent, type Message, type Subscription } from '../../dist/esm/index.js'

@@ -2,7 +2,7 @@
  * Those who make many things wait for their time: Busbar's deadlines and
  * messages, and what a program without it would do.
  */
-import { Broker, Deadlines, type Message, type Timed } from './busbar.ts'
+import { Broker, Deadlines, type Message, NOWHERE, type Timed } from './busbar.ts'
 import { type Data, data } from './handlers.ts'
 
 /** Many of something that wait for their time. */
@@ -25,7 +25,7 @@ export type Contender = (size: number, waitMs: (index: number) => number) => Wai
 /** What stands in Busbar for a timer: a place among the deadlines, of something that is there anyway. */
 export function deadlines(size: number, waitMs: (index: number) => number): Waiting {
   const all = new Deadlines<Timed>()
-  const items = Array.from({ length: size }, (_, order): Timed => ({ position: -1, order }))
+  const items = Array.from({ length: size }, (_, order): Timed => ({ position: NOWHERE, order }))
   const now = (): number => Math.floor(performance.now())
   let over = 0
   return {

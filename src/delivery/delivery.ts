@@ -12,7 +12,7 @@
  */
 import type { BusbarError } from '../errors.ts'
 import type { Envelope } from '../event/envelope.ts'
-import type { Timed } from '../time/deadlines.ts'
+import { NOWHERE, type Timed } from '../time/timed.ts'
 
 /** What becomes of a message that is not acked. */
 export interface Settlement {
@@ -37,7 +37,7 @@ export class Delivery implements Timed {
   state: State = 'queued'
   deliveryCount: number
   /** Written by `Deadlines`. Queued: expiry. Delayed: when its time comes. In flight: end of the ack wait. */
-  position = -1
+  position: number = NOWHERE
   /** Set when it is handed over. */
   holder: Holder | undefined = undefined
   /** Written by whoever calls a handler with it: where that call stands. */

@@ -11,6 +11,7 @@ import { isThenable, whenSettled } from '../promises.ts'
 import { type Counts, type End, zeroCounts } from '../stats.ts'
 import type { Intake } from '../subscription.ts'
 import type { Scheduled } from '../time/schedule.ts'
+import { NOWHERE } from '../time/timed.ts'
 import { Delivery } from './delivery.ts'
 import type { Handler, Message } from './message.ts'
 import type { Facts } from './rules.ts'
@@ -66,7 +67,7 @@ export class Direct implements Intake, Recipient, Scheduled {
   readonly hasLine = false
   readonly order: number
   /** Written by the broker's schedule. */
-  position = -1
+  position: number = NOWHERE
   isRetired = false
   isOver = false
   /** Called when a handler has returned. */

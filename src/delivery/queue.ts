@@ -14,6 +14,7 @@ import { BusbarError } from '../errors.ts'
 import type { Envelope, Extras } from '../event/envelope.ts'
 import { type Counts, type End, zeroCounts } from '../stats.ts'
 import type { Scheduled } from '../time/schedule.ts'
+import { NOWHERE } from '../time/timed.ts'
 import { Backlog } from './backlog.ts'
 import { Delivery, isQueued, type Settlement } from './delivery.ts'
 import { redeliveryDelayMs } from './redelivery.ts'
@@ -41,7 +42,7 @@ export class MessageQueue implements Scheduled {
   readonly consumers: Rotation = new Rotation()
   readonly times: Timetable
   /** Written by the broker's schedule of queues. */
-  position = -1
+  position: number = NOWHERE
   readonly order: number
   /** Whether it waits in the dispatcher for its turn. */
   isReady = false
@@ -111,7 +112,7 @@ export class MessageQueue implements Scheduled {
   /** What most messages come to: as `#end`, without what the others need. */
   ack(delivery: Delivery): void {
     const { counts } = this
-    if (delivery.position >= 0) this.times.clear(delivery)
+    if (delivery.position !== NOWHERE) this.times.clear(delivery)
     delivery.state = 'ended'
     counts.inFlight--
     counts.acked++
@@ -244,7 +245,7 @@ export class MessageQueue implements Scheduled {
   /** It stays what the broker is busy with, until the consumer says that it is done. */
   #start(delivery: Delivery): Delivery {
     const { counts } = this
-    if (delivery.position >= 0) this.times.clear(delivery)
+    if (delivery.position !== NOWHERE) this.times.clear(delivery)
     delivery.state = 'inFlight'
     counts.queued--
     counts.inFlight++

@@ -8,6 +8,7 @@
 import type { Clock } from '../time/clock.ts'
 import { Deadlines } from '../time/deadlines.ts'
 import type { Schedule, Scheduled } from '../time/schedule.ts'
+import { NOWHERE } from '../time/timed.ts'
 import type { Delivery } from './delivery.ts'
 import type { Workload } from './workload.ts'
 
@@ -45,13 +46,13 @@ export class Timetable {
   }
 
   set(delivery: Delivery, time: number): void {
-    if (delivery.position < 0) this.#host.workload.timed++
+    if (delivery.position === NOWHERE) this.#host.workload.timed++
     this.#deadlines.set(delivery, time)
     this.#host.schedule.set(this.#owner, time)
   }
 
   clear(delivery: Delivery): void {
-    if (delivery.position < 0) return
+    if (delivery.position === NOWHERE) return
     this.#deadlines.delete(delivery)
     this.#untimed()
   }
@@ -86,7 +87,7 @@ export class Timetable {
     const unstamped = this.#unstamped
     this.#unstamped = []
     for (const delivery of unstamped) {
-      if (delivery.state === 'inFlight' && delivery.position < 0) this.set(delivery, end)
+      if (delivery.state === 'inFlight' && delivery.position === NOWHERE) this.set(delivery, end)
     }
   }
 
@@ -94,7 +95,7 @@ export class Timetable {
   extend(delivery: Delivery, ms: number): void {
     if (this.#ackWaitMs === Infinity) return
     const now = this.#host.clock.now()
-    const end = delivery.position < 0 ? now + this.#ackWaitMs : this.#deadlines.timeOf(delivery)
+    const end = delivery.position === NOWHERE ? now + this.#ackWaitMs : this.#deadlines.timeOf(delivery)
     this.set(delivery, Math.max(end, now + ms))
   }
 

@@ -9,6 +9,7 @@ import { checkOne, DURATION, refuseOption } from '../checks.ts'
 import { BusbarError } from '../errors.ts'
 import { type Activity, type Clock, nextTurn, SystemClock } from '../time/clock.ts'
 import { Deadlines } from '../time/deadlines.ts'
+import { NOWHERE } from '../time/timed.ts'
 
 /** Options of a `ManualClock`. */
 export interface ManualClockOptions {
@@ -113,7 +114,7 @@ export class ManualClock implements Clock {
   }
 
   setTimer(callback: () => void, delayMs: number): unknown {
-    const timer: Timer = { position: -1, order: this.#order++, callback }
+    const timer: Timer = { position: NOWHERE, order: this.#order++, callback }
     this.#timers.set(timer, this.#now + delayMs)
     return timer
   }
