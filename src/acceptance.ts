@@ -10,9 +10,9 @@ import type { Direct } from './delivery/direct.ts'
 import type { MessageQueue } from './delivery/queue.ts'
 import type { GivenUp } from './delivery/rules.ts'
 import { BusbarError, quote } from './errors.ts'
-import { checkAttributes, checkExtensions, parseTime } from './event/cloudevent.ts'
+import { checkAttributes, checkExtensions } from './event/cloudevent.ts'
 import { deadLetterOf } from './event/dead-letter.ts'
-import { Envelope, type Extras, extrasOf, type Origin, type Stamp } from './event/envelope.ts'
+import { Envelope, type Extras, extrasOf, isTimed, type Origin, type Stamp } from './event/envelope.ts'
 import type { Isolator } from './event/isolation.ts'
 import type { Hub } from './hub.ts'
 import type { Waiter } from './line.ts'
@@ -42,7 +42,7 @@ export class Acceptance {
 
   constructor(hub: Hub, origin: Origin, store: Isolator['store']) {
     this.#hub = hub
-    this.#stamp = { origin, wall: Number.NaN, text: undefined }
+    this.#stamp = { origin, wall: Number.NaN, now: Number.NaN, text: undefined }
     this.#store = store
     this.#isPlain = hub.history === undefined && !hub.observed && store === undefined
   }
@@ -79,7 +79,7 @@ export class Acceptance {
     const checked = options === undefined ? undefined : checkPublish(options)
     const extras = checked === undefined ? this.#hub.history && extrasOf({}, {}) : this.#readExtras(checked)
     const stored = this.#store === undefined ? data : this.#store(data)
-    const event = new Envelope(topic, stored, extras, ++this.#serial, this.#now())
+    const event = new Envelope(topic, stored, extras, ++this.#serial, this.#moment(extras))
     return this.#admit(event, route, checked?.signal)
   }
 
@@ -149,30 +149,19 @@ export class Acceptance {
   #commit(event: Envelope, route: Route, queues: readonly MessageQueue[], isForced: boolean): void {
     this.published++
     const { extras } = event
-    if (extras !== undefined) this.#settleTimes(event, extras)
+    if (extras !== undefined && this.#hub.history !== undefined) extras.sequence = this.#hub.history.record(event)
     for (const queue of queues) if (!queue.isRetired) queue.offer(event, isForced)
     if (this.#hub.observed) this.#hub.tell('published', NOBODY, event, { deliveryCount: 0 })
     if (route.directs.length > 0) this.#direct(event, this.#wanted(route.directs, route, event))
   }
 
-  #settleTimes(event: Envelope, extras: Extras): void {
-    const now = this.#hub.clock.now()
-    const { ttlMs, delayMs, attributes } = extras
-    const expiry = attributes.expirytime
-    if (ttlMs !== undefined) extras.expiresAt = now + ttlMs
-    // An absolute time is made relative once, so that a jump of the wall clock changes nothing later.
-    else if (expiry !== undefined) extras.expiresAt = now + (parseTime(String(expiry)) ?? Infinity) - event.stamp.wall
-    if (delayMs !== undefined && delayMs > 0) extras.dueAt = now + delayMs
-    extras.sequence = this.#hub.history?.record(event)
-  }
-
   /** `qos: 0`: called now, or kept until the event is due. */
   #direct(event: Envelope, targets: readonly Direct[]): void {
-    const dueAt = event.extras?.dueAt
-    if (event.expiresAt !== undefined && event.isExpired(this.#hub.clock.now())) {
+    const { expiresAt, dueAt } = event
+    if (expiresAt < Infinity && expiresAt <= this.#hub.clock.now()) {
       for (const target of targets) target.refuse(event, 'expired')
-    } else if (dueAt === undefined) this.#hub.dispatcher.fanOut(event, targets)
-    else for (const target of targets) target.delay(event, dueAt)
+    } else if (dueAt === -Infinity) this.#hub.dispatcher.fanOut(event, targets)
+    else for (const target of targets) target.delay(event)
   }
 
   #wait(event: Envelope, full: MessageQueue, signal: AbortSignal | undefined): Promise<void> {
@@ -194,7 +183,7 @@ export class Acceptance {
         }
         const enter = (head: MessageQueue): MessageQueue | undefined => {
           try {
-            event.restamp(++this.#serial, this.#now())
+            event.restamp(++this.#serial, this.#moment(event.extras))
             return this.#enter(event, this.#hub.router.find(event.topic), head, accepted)
           } catch (error) {
             refuse(error)
@@ -223,8 +212,17 @@ export class Acceptance {
     return wall === this.#stamp.wall ? this.#stamp : this.#renew(wall)
   }
 
-  #renew(wall: number): Stamp {
-    this.#stamp = { origin: this.#stamp.origin, wall, text: undefined }
+  /** As `#now`, with the broker's clock if the event asks for it. */
+  #moment(extras: Extras | undefined): Stamp {
+    if (extras === undefined || !isTimed(extras)) return this.#now()
+    const { clock } = this.#hub
+    const wall = clock.wallTime()
+    const now = clock.now()
+    return wall === this.#stamp.wall && now === this.#stamp.now ? this.#stamp : this.#renew(wall, now)
+  }
+
+  #renew(wall: number, now: number = this.#stamp.now): Stamp {
+    this.#stamp = { origin: this.#stamp.origin, wall, now, text: undefined }
     return this.#stamp
   }
 

@@ -114,16 +114,13 @@ export class Hub implements QueueHost<MessageQueue>, DirectHost {
       if (isOver) return
       isOver = true
       this.schedule.delete(graceTime)
-      workload.timed--
       finish()
-      this.schedule.clear()
       this.#tellIdle()
     }
     const look = (): void => {
       if (workload.busy + workload.delayed > 0) this.#idle.push(look)
       else void resolved.then(() => (workload.busy + workload.delayed > 0 ? look() : end()))
     }
-    workload.timed++ // keeps the timer while the grace time runs
     if (graceMs === 0) graceTime.fire()
     else if (graceMs < Infinity) this.schedule.set(graceTime, this.clock.now() + graceMs)
     look()

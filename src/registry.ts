@@ -181,7 +181,7 @@ export class Registry {
       if (!queue.isRetired) queue.offer(event, false)
     }
     for (const event of events) {
-      if (event.isExpired(now) || !hub.accepts(queue, event)) continue
+      if (event.expiresAt <= now || !hub.accepts(queue, event)) continue
       if (queue.mayWait && queue.isFull)
         hub.line.join(queue, { order: event.serial, isOver: false, enter: enter(event), refuse: () => {} })
       else queue.offer(event, false)

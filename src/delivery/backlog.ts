@@ -8,15 +8,20 @@
  *
  * Layer 8.
  */
+import type { Envelope } from '../event/envelope.ts'
 import { comesAfter, Delivery, isQueued, type Queued } from './delivery.ts'
 import { firstLive, Lanes, takeLive } from './lanes.ts'
 import { Ring } from './ring.ts'
+import type { Timetable } from './timetable.ts'
 
 /** Ended deliveries that may stand here beside as many living ones. */
 const SWEEP_AT = 64
 
 export class Backlog {
+  readonly #times: Timetable
   readonly #fresh = new Ring<Queued>()
+  /** Nothing in `#fresh` expires later. */
+  #latestExpiry = -Infinity
   readonly #returned = new Ring<Delivery>()
   /** Made when the first event with a key comes. */
   #lanes: Lanes | undefined
@@ -25,10 +30,44 @@ export class Backlog {
   /** Ended deliveries that still stand here. */
   #dead = 0
 
-  /** A message that was never delivered. */
-  push(item: Queued): void {
-    if (item.key !== undefined) this.#lanes ??= new Lanes()
-    this.#fresh.push(item)
+  constructor(times: Timetable) {
+    this.#times = times
+  }
+
+  /** An event with nothing to know but its turn. */
+  push(event: Envelope): void {
+    this.#latestExpiry = Infinity
+    this.#fresh.push(event)
+  }
+
+  /**
+   * An event that may have a key, or expire. If it expires no earlier than all
+   * others here, it is enough to watch the first of them, and it stands here as
+   * it is. One with a key does not: it may leave its place for a lane.
+   */
+  pushSpecial(event: Envelope): void {
+    const { key, expiresAt } = event
+    if (key !== undefined) this.#lanes ??= new Lanes()
+    if (this.#fresh.length === 0) this.#latestExpiry = -Infinity
+    const delivery = key !== undefined || expiresAt < this.#latestExpiry ? new Delivery(event, 0) : undefined
+    this.#latestExpiry = Math.max(this.#latestExpiry, expiresAt)
+    this.#fresh.push(delivery ?? event)
+    if (expiresAt < Infinity) this.#times.set(delivery, expiresAt)
+  }
+
+  /** When the first event expires that stands here as it is; a delivery before it expires no later, and has a deadline of its own. */
+  get nextExpiry(): number {
+    const first = firstLive(this.#fresh)
+    return first === undefined || first instanceof Delivery ? Infinity : first.expiresAt
+  }
+
+  /** Takes that out, if it has expired and nothing else is due before it. */
+  takeExpired(now: number): Delivery | undefined {
+    const { nextExpiry } = this
+    const event = nextExpiry <= now ? this.#fresh.first : undefined
+    if (event === undefined || this.#times.precedes(nextExpiry, event.order)) return undefined
+    this.#fresh.shift()
+    return deliveryOf(event)
   }
 
   /** A message whose delay is over, or that was given back. */

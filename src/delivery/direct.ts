@@ -17,6 +17,7 @@ import type { Handler, Message } from './message.ts'
 import type { Facts } from './rules.ts'
 import { type TimeHost, Timetable } from './timetable.ts'
 import { View } from './view.ts'
+import type { Workload } from './workload.ts'
 
 const resolved: Promise<void> = Promise.resolve()
 
@@ -24,6 +25,7 @@ const none: readonly never[] = Object.freeze([])
 
 /** What a `Direct` asks of the broker. */
 export interface DirectHost extends TimeHost {
+  readonly workload: Workload
   readonly observed: boolean
   tell(what: 'delivered', direct: Direct, message: Message, facts: Facts): void
   ended(direct: Direct, message: Message, facts: Facts & { readonly end: End }): void
@@ -160,7 +162,7 @@ export class Direct implements Intake, Recipient, Scheduled {
   }
 
   /** The event will be received when it is due, or it expires before that. */
-  delay(event: Envelope, dueAt: number): void {
+  delay(event: Envelope): void {
     const { workload } = this.#host
     workload.delayed++
     this.#special.matched++
@@ -168,7 +170,7 @@ export class Direct implements Intake, Recipient, Scheduled {
     const delivery = new Delivery(event, 0)
     delivery.state = 'delayed'
     this.#delayed ??= new Timetable(this, this.#host, Infinity)
-    this.#delayed.set(delivery, event.endOfDelay(dueAt))
+    this.#delayed.set(delivery, event.endOfDelay(event.dueAt))
   }
 
   /** Calls the handler with the first event that is due. */
@@ -176,7 +178,7 @@ export class Direct implements Intake, Recipient, Scheduled {
     const delivery = this.#delayed?.takeDue(now)
     if (delivery === undefined) return
     this.#undelay(delivery)
-    if (delivery.envelope.isExpired(now)) this.refuse(delivery.envelope, 'expired')
+    if (delivery.envelope.expiresAt <= now) this.refuse(delivery.envelope, 'expired')
     else this.receive(new View(delivery.envelope, this))
     this.#host.moved(this)
   }

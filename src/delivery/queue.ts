@@ -11,7 +11,7 @@
  * Layer 9.
  */
 import { BusbarError } from '../errors.ts'
-import type { Envelope, Extras } from '../event/envelope.ts'
+import type { Envelope } from '../event/envelope.ts'
 import { type Counts, type End, zeroCounts } from '../stats.ts'
 import type { Scheduled } from '../time/schedule.ts'
 import { NOWHERE } from '../time/timed.ts'
@@ -55,7 +55,7 @@ export class MessageQueue implements Scheduled {
   /** What would be offered again only after this moment is cancelled: the end of the grace time of `close()`. */
   horizon: number = Infinity
   readonly #host: QueueHost<MessageQueue>
-  readonly #backlog = new Backlog()
+  readonly #backlog: Backlog
   /** Called when a message came to its end or a handler returned; see `drain()`. */
   watchers: Set<() => void> | undefined
 
@@ -68,6 +68,7 @@ export class MessageQueue implements Scheduled {
     this.order = order
     this.#host = host
     this.times = new Timetable(this, host, rules.ackWaitMs)
+    this.#backlog = new Backlog(this.times)
   }
 
   get where(): QueueRules['where'] {
@@ -88,7 +89,7 @@ export class MessageQueue implements Scheduled {
   }
 
   get nextDeadline(): number {
-    return this.times.next
+    return Math.min(this.times.next, this.#backlog.nextExpiry)
   }
 
   /**
@@ -125,7 +126,7 @@ export class MessageQueue implements Scheduled {
   reject(delivery: Delivery, { outcome, delayMs, error }: Settlement): void {
     const now = this.#host.clock.now()
     if (this.isOver) return this.#end(delivery, 'cancelled')
-    if (delivery.envelope.isExpired(now)) return this.#giveUp(delivery, 'expired', error)
+    if (delivery.envelope.expiresAt <= now) return this.#giveUp(delivery, 'expired', error)
     if (outcome === 'drop') return this.#giveUp(delivery, 'dropped', error)
     if (delivery.deliveryCount >= this.rules.maxDeliveries) return this.#giveUp(delivery, 'exhausted', error)
     const wait = delayMs ?? redeliveryDelayMs(this.rules.backoff, delivery.deliveryCount, this.#host.random)
@@ -166,13 +167,13 @@ export class MessageQueue implements Scheduled {
 
   /** Does the first thing that is due. */
   fire(now: number): void {
-    const delivery = this.times.takeDue(now)
+    const delivery = this.#backlog.takeExpired(now) ?? this.times.takeDue(now)
     if (delivery === undefined) return
     if (delivery.state === 'inFlight') {
       const facts = { topic: delivery.envelope.topic, filter: this.filter }
       const error = new BusbarError('ERR_ACK_WAIT', `No settlement within ${this.rules.ackWaitMs} ms`, facts)
       delivery.holder?.expire(error)
-    } else if (delivery.envelope.isExpired(now)) this.#giveUp(delivery, 'expired', undefined)
+    } else if (delivery.envelope.expiresAt <= now) this.#giveUp(delivery, 'expired', undefined)
     else {
       this.#leave(delivery)
       this.#return(delivery)
@@ -182,22 +183,18 @@ export class MessageQueue implements Scheduled {
 
   #accept(event: Envelope): void {
     if (event.extras === undefined) this.#backlog.push(event)
-    else if (!this.#acceptSpecial(event, event.extras)) return
+    else if (!this.#acceptSpecial(event)) return
     this.counts.queued++
     this.#host.workload.busy++
     this.#host.ready(this)
   }
 
   /** @returns whether it is queued, and not delayed */
-  #acceptSpecial(event: Envelope, { dueAt, expiresAt }: Extras): boolean {
-    const delivery = new Delivery(event, 0)
+  #acceptSpecial(event: Envelope): boolean {
     // An event from the history may have been due long ago.
-    const isDue = dueAt === undefined || dueAt <= this.#host.clock.now()
-    if (!isDue) this.#delay(delivery, dueAt)
-    else {
-      this.#backlog.push(delivery)
-      if (expiresAt !== undefined) this.times.set(delivery, expiresAt)
-    }
+    const isDue = event.dueAt === -Infinity || event.dueAt <= this.#host.clock.now()
+    if (isDue) this.#backlog.pushSpecial(event)
+    else this.#delay(new Delivery(event, 0), event.dueAt)
     return isDue
   }
 
@@ -237,15 +234,18 @@ export class MessageQueue implements Scheduled {
 
   /** Whether it has neither expired nor to wait for another message of its key. */
   #mayStart(delivery: Delivery): boolean {
-    if (!delivery.envelope.isExpired(this.times.now)) return this.#backlog.claim(delivery)
-    this.#giveUp(delivery, 'expired', undefined)
-    return false
+    const { expiresAt } = delivery.envelope
+    if (expiresAt === Infinity) return this.#backlog.claim(delivery)
+    const isExpired = expiresAt <= this.#host.clock.now()
+    if (isExpired) this.#giveUp(delivery, 'expired', undefined)
+    const mayStart = !isExpired && this.#backlog.claim(delivery)
+    if (mayStart) this.times.clear(delivery)
+    return mayStart
   }
 
   /** It stays what the broker is busy with, until the consumer says that it is done. */
   #start(delivery: Delivery): Delivery {
     const { counts } = this
-    if (delivery.position !== NOWHERE) this.times.clear(delivery)
     delivery.state = 'inFlight'
     counts.queued--
     counts.inFlight++
@@ -268,7 +268,7 @@ export class MessageQueue implements Scheduled {
     this.#host.workload.busy++
     this.#backlog.pushBack(delivery)
     const { expiresAt } = delivery.envelope
-    if (expiresAt !== undefined) this.times.set(delivery, expiresAt)
+    if (expiresAt < Infinity) this.times.set(delivery, expiresAt)
     this.#host.ready(this)
   }
 

@@ -11,6 +11,7 @@ import type { End } from '../stats.ts'
 import type { Delivery } from './delivery.ts'
 import type { Backoff } from './redelivery.ts'
 import type { TimeHost } from './timetable.ts'
+import type { Workload } from './workload.ts'
 
 /** How messages of a queue are treated; see `SubscribeOptions`. */
 export interface QueueRules {
@@ -35,6 +36,7 @@ export type GivenUp = 'dropped' | 'exhausted' | 'expired'
 
 /** What a queue asks of the broker. */
 export interface QueueHost<Queue> extends TimeHost {
+  readonly workload: Workload
   random(): number
   /** Something can be delivered. */
   ready(queue: Queue): void

@@ -1,7 +1,6 @@
 /**
  * When something has to happen to the messages of one queue: expiry, the end of
- * a delay, the end of an ack wait. Keeps the broker's schedule informed, and
- * its count of messages that have a deadline.
+ * a delay, the end of an ack wait. Keeps the broker's schedule informed.
  *
  * Layer 7.
  */
@@ -10,11 +9,9 @@ import { Deadlines } from '../time/deadlines.ts'
 import type { Schedule, Scheduled } from '../time/schedule.ts'
 import { NOWHERE } from '../time/timed.ts'
 import type { Delivery } from './delivery.ts'
-import type { Workload } from './workload.ts'
 
 /** What a timetable asks of the broker. */
 export interface TimeHost {
-  readonly workload: Workload
   readonly clock: Clock
   /** Told when the earliest deadline may have become earlier. */
   readonly schedule: Schedule
@@ -40,28 +37,30 @@ export class Timetable {
     return this.#deadlines.next
   }
 
-  /** The time, if it makes a difference: reading the clock costs as much as some deliveries. */
-  get now(): number {
-    return this.#deadlines.size === 0 ? 0 : this.#host.clock.now()
+  /** Whether one of the deadlines comes before another one, of a message with this order. */
+  precedes(time: number, order: number): boolean {
+    return this.#deadlines.precedes(time, order)
   }
 
-  set(delivery: Delivery, time: number): void {
-    if (delivery.position === NOWHERE) this.#host.workload.timed++
-    this.#deadlines.set(delivery, time)
+  /** @param delivery undefined when the owner has the deadline without its being noted here */
+  set(delivery: Delivery | undefined, time: number): void {
+    if (delivery !== undefined) this.#deadlines.set(delivery, time)
     this.#host.schedule.set(this.#owner, time)
   }
 
   clear(delivery: Delivery): void {
-    if (delivery.position === NOWHERE) return
     this.#deadlines.delete(delivery)
-    this.#untimed()
+    this.rest()
   }
 
   /** Takes out the first that is due. */
   takeDue(now: number): Delivery | undefined {
-    const delivery = this.#deadlines.takeDue(now)
-    if (delivery !== undefined) this.#untimed()
-    return delivery
+    return this.#deadlines.takeDue(now)
+  }
+
+  /** Something has lost its deadline: without any, no timer stays. */
+  rest(): void {
+    if (this.#owner.nextDeadline === Infinity) this.#host.schedule.delete(this.#owner)
   }
 
   /** The delayed message whose time comes last. */
@@ -97,10 +96,5 @@ export class Timetable {
     const now = this.#host.clock.now()
     const end = delivery.position === NOWHERE ? now + this.#ackWaitMs : this.#deadlines.timeOf(delivery)
     this.set(delivery, Math.max(end, now + ms))
-  }
-
-  /** Without deadlines no timer stays. */
-  #untimed(): void {
-    if (--this.#host.workload.timed === 0) this.#host.schedule.clear()
   }
 }

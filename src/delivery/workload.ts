@@ -9,8 +9,6 @@ export class Workload {
   busy = 0
   /** Messages that wait for their time. */
   delayed = 0
-  /** Messages that have a deadline of any kind. */
-  timed = 0
   /** Grows whenever something moves. */
   progress = 0
 }

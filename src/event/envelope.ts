@@ -9,7 +9,7 @@
  * Layer 5.
  */
 import type { Message } from '../delivery/message.ts'
-import type { CheckedAttributes, CloudEvent, ExtensionValue } from './cloudevent.ts'
+import { type CheckedAttributes, type CloudEvent, type ExtensionValue, parseTime } from './cloudevent.ts'
 import type { Isolator } from './isolation.ts'
 
 /** Whoever receives a message: what the message asks it about. */
@@ -26,24 +26,27 @@ export interface Origin {
   readonly load: Isolator['load']
 }
 
-/** A reading of the wall clock, shared by the events that were accepted at that moment. */
+/** A moment, shared by the events that were accepted then. */
 export interface Stamp {
   readonly origin: Origin
+  /** What the wall clock showed. */
   readonly wall: number
+  /** The broker's clock; up to date only for events that are timed. */
+  readonly now: number
   /** `wall` in RFC 3339, once somebody has asked. */
   text: string | undefined
 }
 
-/** What most events do not have. */
+/** What most events do not have. Events that ask for the same may share it: nothing in it changes but for `sequence`. */
 export interface Extras {
   readonly attributes: CheckedAttributes & Readonly<Record<string, ExtensionValue>>
   readonly key: string | undefined
   readonly ttlMs: number | undefined
   readonly delayMs: number | undefined
+  /** `expirytime`, in ms since 1970, which counts when there is no `ttlMs`. */
+  readonly expiry: number | undefined
   readonly attachment: unknown
-  /** When it expires, and when it may be delivered, on the broker's clock; set at acceptance. */
-  expiresAt: number | undefined
-  dueAt: number | undefined
+  /** Set at acceptance, when there is a history. */
   sequence: number | undefined
   /** How many dead letter topics the event has gone through. */
   readonly hops: number
@@ -55,17 +58,14 @@ export function extrasOf(
   { key, ttlMs, delayMs, attachment }: Partial<Extras>,
   hops: number = 0,
 ): Extras {
-  return {
-    attributes,
-    key,
-    ttlMs,
-    delayMs,
-    attachment,
-    expiresAt: undefined,
-    dueAt: undefined,
-    sequence: undefined,
-    hops,
-  }
+  const { expirytime } = attributes
+  const expiry = expirytime === undefined ? undefined : parseTime(String(expirytime))
+  return { attributes, key, ttlMs, delayMs, expiry, attachment, sequence: undefined, hops }
+}
+
+/** Whether the broker's clock has to be read for an event. */
+export function isTimed({ ttlMs, delayMs, expiry }: Extras): boolean {
+  return ttlMs !== undefined || delayMs !== undefined || expiry !== undefined
 }
 
 export class Envelope implements Message {
@@ -104,18 +104,23 @@ export class Envelope implements Message {
     return this.extras?.key
   }
 
-  get expiresAt(): number | undefined {
-    return this.extras?.expiresAt
+  /** When it expires, on the broker's clock. */
+  get expiresAt(): number {
+    const { extras, stamp } = this
+    if (extras?.ttlMs !== undefined) return stamp.now + extras.ttlMs
+    // An absolute time is relative to the moment of acceptance, so that a jump of the wall clock changes nothing later.
+    return extras?.expiry === undefined ? Infinity : stamp.now + extras.expiry - stamp.wall
   }
 
-  isExpired(now: number): boolean {
-    const expiresAt = this.extras?.expiresAt
-    return expiresAt !== undefined && expiresAt <= now
+  /** When it may be delivered, on the broker's clock. */
+  get dueAt(): number {
+    const delayMs = this.extras?.delayMs ?? 0
+    return delayMs > 0 ? this.stamp.now + delayMs : -Infinity
   }
 
   /** When a delay until `dueAt` is over: then, or when the event expires before that. */
   endOfDelay(dueAt: number): number {
-    return Math.min(dueAt, this.expiresAt ?? Infinity)
+    return Math.min(dueAt, this.expiresAt)
   }
 
   get sequence(): number | undefined {

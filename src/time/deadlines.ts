@@ -65,6 +65,12 @@ export class Deadlines<T extends Timed> {
     this.#heap.clear()
   }
 
+  /** Whether one of them comes before an item that has this deadline and this order. */
+  precedes(time: number, order: number): boolean {
+    const { next } = this
+    return next < time || (next === time && (this.#first?.order ?? Infinity) < order)
+  }
+
   get #first(): T | undefined {
     const { first } = this.#run
     const other = this.#heap.items[0]

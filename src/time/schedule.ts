@@ -38,14 +38,11 @@ export class Schedule {
     if (time < this.#armed) this.#wait()
   }
 
+  /** It is not called any more; without anything to call no timer stays. */
   delete(item: Scheduled): void {
+    if (item.position === NOWHERE) return
     this.#deadlines.delete(item)
-  }
-
-  /** Nothing has a deadline: no timer stays. */
-  clear(): void {
-    if (this.#deadlines.size > 0) this.#deadlines.clear()
-    if (this.#armed < Infinity) this.#disarm()
+    if (this.#deadlines.size === 0) this.#disarm()
   }
 
   #wait(): void {
@@ -71,6 +68,7 @@ export class Schedule {
     const { next } = this.#deadlines
     if (next <= now) this.#wait()
     else if (next < this.#armed) this.#arm(next, now)
+    else if (next === Infinity) this.#disarm()
   }
 
   #fire(now: number): void {

@@ -196,7 +196,7 @@ function alarmFor(clock: Bench) {
       schedule.set(item, time)
     }
   }
-  return { schedule, ask, rang, wanted, rings: () => rings }
+  return { schedule, item, ask, rang, wanted, rings: () => rings }
 }
 
 describe('Schedule', () => {
@@ -212,11 +212,11 @@ describe('Schedule', () => {
 
   it('arms no timer within the turn in which it was asked', () => {
     const clock = new Bench()
-    const { schedule, ask, wanted } = alarmFor(clock)
+    const { schedule, item, ask, wanted } = alarmFor(clock)
     ask(30)
     assert.equal(clock.timers.size, 0)
     wanted.length = 0
-    schedule.clear()
+    schedule.delete(item)
     clock.turn()
     assert.deepEqual(clock.asked, [])
   })
@@ -302,6 +302,17 @@ describe('Schedule', () => {
     assert.deepEqual([clock.most, clock.timers.size], [1, 0])
   })
 
+  it('keeps no timer when what it was armed for was done before', () => {
+    const clock = new Bench()
+    const { ask, rang } = alarmFor(clock)
+    ask(50)
+    clock.turn()
+    clock.time = 60
+    ask(20)
+    clock.turn()
+    assert.deepEqual([rang, clock.timers.size], [[60, 60], 0])
+  })
+
   it('never asks for less than what is left of a millisecond', () => {
     const clock = new Bench()
     const { ask, rings } = alarmFor(clock)
@@ -314,11 +325,11 @@ describe('Schedule', () => {
 
   it('leaves no timer behind when it is cleared, and rings again when asked again', () => {
     const clock = new Bench()
-    const { schedule, ask, rang, wanted } = alarmFor(clock)
+    const { schedule, item, ask, rang, wanted } = alarmFor(clock)
     ask(10)
     clock.turn()
     wanted.length = 0
-    schedule.clear()
+    schedule.delete(item)
     assert.equal(clock.timers.size, 0)
     ask(15)
     clock.moveTo(20)
@@ -327,10 +338,10 @@ describe('Schedule', () => {
 
   it('arms one timer when it is asked, cleared and asked again within a turn', () => {
     const clock = new Bench()
-    const { schedule, ask, rang, wanted } = alarmFor(clock)
+    const { schedule, item, ask, rang, wanted } = alarmFor(clock)
     ask(10)
     wanted.length = 0
-    schedule.clear()
+    schedule.delete(item)
     ask(12)
     clock.moveTo(20)
     assert.deepEqual([clock.asked, clock.most, rang], [[12], 1, [12]])
