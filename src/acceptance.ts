@@ -39,6 +39,8 @@ export class Acceptance {
   #serial = 0
   /** Of the latest event; shared by those of the same millisecond. */
   #stamp: Stamp
+  /** Of the latest event that asked for nothing but a ttl or a delay. */
+  #shared: Extras = extrasOf({}, {})
 
   constructor(hub: Hub, origin: Origin, store: Isolator['store']) {
     this.#hub = hub
@@ -227,15 +229,20 @@ export class Acceptance {
   }
 
   #readExtras(checked: PublishOptions): Extras {
-    const { extensions, ttlMs = 0 } = checked
+    const { extensions, ttlMs = 0, key, attachment } = checked
     const attributes = { ...checkAttributes(checked), ...(extensions !== undefined && checkExtensions(extensions)) }
     if (this.#hub.clock.wallTime() + ttlMs > LAST_DATE_MS) refuseOption('ttlMs', 'it ends after the last date there is')
-    // Most have none; a million events that wait should not hold a million empty objects.
-    return extrasOf(Object.keys(attributes).length === 0 ? NO_ATTRIBUTES : attributes, checked)
+    const isShared = Object.keys(attributes).length === 0 && key === undefined && attachment === undefined
+    return isShared && this.#hub.history === undefined ? this.#share(checked) : extrasOf(attributes, checked)
+  }
+
+  /** A million events that wait should not hold a million objects that say the same. */
+  #share(checked: PublishOptions): Extras {
+    const { ttlMs, delayMs } = this.#shared
+    if (ttlMs !== checked.ttlMs || delayMs !== checked.delayMs) this.#shared = extrasOf({}, checked)
+    return this.#shared
   }
 }
-
-const NO_ATTRIBUTES: Extras['attributes'] = Object.freeze({})
 
 /** @returns whether an event has to wait for room in a full queue. @throws {BusbarError} `ERR_QUEUE_FULL` */
 function mustWait({ filter, rules }: MessageQueue, { topic }: Envelope): boolean {
