@@ -1,27 +1,41 @@
 /**
  * Deadlines that come in the order in which they end, as those do that have
  * been set one after the other and are all as long: a list, to which the next
- * is added without looking at the others.
+ * is added without looking at the others. It is kept in blocks, so that it
+ * grows without being copied, and what is over goes a block at a time.
  *
- *   #items [. . a b . c d]   what was taken out leaves a gap, until there are too many
- *   #times [3 3 4 4 4 7 9]
- *               ^ #first
+ *   [. . a b] [. c d e] [f . . g] [h      what was taken out leaves a gap,
+ *        ^ #first                   ^ #end      until there are too many
  *
  * Layer 2.
  */
 import { NOWHERE, type Timed } from './timed.ts'
 
+interface Block<T> {
+  readonly items: (T | undefined)[]
+  readonly times: number[]
+}
+
+/** Items in a block: two to this power. */
+const BITS = 10
+const MASK = 2 ** BITS - 1
 /** Gaps that there may be beside as many items. */
 const SWEEP_AT = 64
-/** The position of the first; those after it are below. A heap has the positions from 0 up. */
+/** Indices stay below this, so that they are small integers. */
+const LIMIT = 2 ** 30
+/** The position of the item with index 0; the others go down from there. A heap has the positions from 0 up. */
 const FIRST = NOWHERE - 1
 
 export class Run<T extends Timed> {
-  readonly #items: (T | undefined)[] = []
-  readonly #times: number[] = []
-  /** The index of the first item; what is before it is gone. */
+  #blocks: Block<T>[] = []
+  /** How many blocks are gone. */
+  #gone = 0
+  /** The index of the first item, and of the next one to be added. */
   #first = 0
+  #end = 0
   #size = 0
+  /** Of what was added last. */
+  #lastTime = -Infinity
   #lastOrder = 0
 
   get size(): number {
@@ -29,16 +43,16 @@ export class Run<T extends Timed> {
   }
 
   get first(): T | undefined {
-    return this.#items[this.#first]
+    return this.#blocks[0]?.items[this.#first & MASK]
   }
 
   /** The earliest deadline; `Infinity` when there is none. */
   get next(): number {
-    return this.#times[this.#first] ?? Infinity
+    return this.#blocks[0]?.times[this.#first & MASK] ?? Infinity
   }
 
   items(): T[] {
-    return this.#items.filter((item) => item !== undefined)
+    return this.#blocks.flatMap(({ items }) => items.filter((item) => item !== undefined))
   }
 
   has({ position }: T): boolean {
@@ -46,49 +60,71 @@ export class Run<T extends Timed> {
   }
 
   timeOf(item: T): number {
-    return this.#times[FIRST - item.position] as number // it stands here
+    const index = FIRST - item.position
+    return this.#blockOf(index).times[index & MASK] as number // it stands here
   }
 
   /** @returns whether it comes after all others; else it does not stand here */
   add(item: T, time: number): boolean {
     const { order } = item
-    const last = this.#times[this.#times.length - 1] ?? -Infinity
-    if (time < last || (time === last && order < this.#lastOrder)) return false
+    if (time < this.#lastTime || (time === this.#lastTime && order < this.#lastOrder)) return false
+    this.#lastTime = time
     this.#lastOrder = order
-    item.position = FIRST - this.#items.length
-    this.#items.push(item)
-    this.#times.push(time)
+    if (this.#end === LIMIT) this.#sweep()
+    const index = this.#end & MASK
+    if (index === 0) this.#grow()
+    const { items, times } = this.#blockOf(this.#end)
+    items[index] = item
+    times[index] = time
+    item.position = FIRST - this.#end++
     this.#size++
     return true
   }
 
   delete(item: T): void {
-    this.#items[FIRST - item.position] = undefined
+    const index = FIRST - item.position
+    this.#blockOf(index).items[index & MASK] = undefined
     item.position = NOWHERE
-    this.#size--
-    const { length } = this.#items
-    if (this.#size === 0 || length - this.#size > this.#size + SWEEP_AT) this.#sweep()
-    else while (this.first === undefined) this.#first++
+    if (--this.#size === 0) this.#reset()
+    else if (index === this.#first) this.#pass()
+    else if (this.#end - this.#first > 2 * this.#size + SWEEP_AT) this.#sweep()
   }
 
   clear(): void {
     for (const item of this.items()) item.position = NOWHERE
-    this.#size = 0
-    this.#sweep()
+    this.#reset()
   }
 
+  #blockOf(index: number): Block<T> {
+    return this.#blocks[(index >> BITS) - this.#gone] as Block<T> // of what stands here
+  }
+
+  /** Most have few deadlines: the first block begins small. */
+  #grow(): void {
+    const length = this.#end === 0 ? 0 : MASK + 1
+    this.#blocks.push({ items: new Array(length), times: new Array(length) })
+  }
+
+  /** The first item is gone: finds the next one, which there is. */
+  #pass(): void {
+    do {
+      if ((++this.#first & MASK) > 0) continue
+      this.#blocks.shift()
+      this.#gone++
+    } while (this.first === undefined)
+  }
+
+  /** Closes the gaps. */
   #sweep(): void {
-    const items = this.#items
-    const times = this.#times
-    let index = 0
-    for (let i = this.#first; index < this.#size; i++) {
-      const item = items[i]
-      if (item === undefined) continue
-      item.position = FIRST - index
-      items[index] = item
-      times[index++] = times[i] as number // as long as the items
-    }
-    items.length = times.length = index
-    this.#first = 0
+    const blocks = this.#blocks
+    this.#reset()
+    for (const { items, times } of blocks)
+      for (const [i, item] of items.entries()) if (item !== undefined) this.add(item, times[i] as number) // as many times as items
+  }
+
+  #reset(): void {
+    this.#blocks = []
+    this.#gone = this.#first = this.#end = this.#size = 0
+    this.#lastTime = -Infinity
   }
 }

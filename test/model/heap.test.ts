@@ -10,6 +10,8 @@ import { describe, it } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { Broker, type Message } from '../../src/index.ts'
 import { ManualClock } from '../../src/testing/index.ts'
+import { Deadlines } from '../../src/time/deadlines.ts'
+import { NOWHERE } from '../../src/time/timed.ts'
 
 const MIB = 2 ** 20
 
@@ -149,6 +151,22 @@ describe('the heap', () => {
       { expired: 50_000, deadLettered: 50_000, queued: 0, delayed: 0, inFlight: 0 },
     )
     await broker.close()
+  })
+
+  it('does not grow with 10^6 deadlines that are taken back while two wait', async () => {
+    const deadlines = new Deadlines()
+    let order = 0
+    const add = () => {
+      const item = { position: NOWHERE, order: order++ }
+      deadlines.set(item, order)
+      return item
+    }
+    add()
+    add()
+    await assertFlat(() => {
+      for (let i = 0; i < 100_000; i++) deadlines.delete(add())
+    })
+    assert.equal(deadlines.size, 2)
   })
 
   it('does not grow with 10^6 messages that overflow', async () => {

@@ -96,6 +96,49 @@ describe('Deadlines', () => {
     )
   })
 
+  it('hands out 10 000 items that came in order, with some taken out, moved and handed out in between', () => {
+    const step = fc.record({ gap: fc.nat(2), victim: fc.nat(9_999), what: fc.nat(7) })
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 10_000, maxLength: 10_000 }), (steps) => {
+        const deadlines = new Deadlines<Item>()
+        const items: { item: Item; due: number }[] = []
+        const waiting = new Set<{ item: Item; due: number }>()
+        let now = 0
+        for (const [order, { gap, victim, what }] of steps.entries()) {
+          now += gap
+          const entry = { item: new Item(order), due: now + 4_000 }
+          deadlines.set(entry.item, entry.due)
+          waiting.add(entry)
+          items.push(entry)
+          const other = items[victim % items.length]
+          if (other !== undefined && waiting.has(other)) {
+            assert.equal(deadlines.timeOf(other.item), other.due)
+            if (what < 6) {
+              deadlines.delete(other.item)
+              waiting.delete(other)
+            } else if (what === 6) {
+              other.due = now + 4_000
+              deadlines.set(other.item, other.due)
+            }
+          }
+          for (let due = deadlines.takeDue(now); due !== undefined; due = deadlines.takeDue(now)) {
+            const entry = items[due.order]
+            assert.ok(entry && waiting.delete(entry) && entry.due <= now)
+          }
+          assert.equal(deadlines.size, waiting.size)
+        }
+        const left = [...waiting].sort((a, b) => a.due - b.due || a.item.order - b.item.order)
+        assert.ok(left.length > 1_000)
+        assert.deepEqual(new Set(deadlines.items()), new Set(left.map(({ item }) => item)))
+        for (const { due, item } of left) {
+          assert.equal(deadlines.takeDue(due - 0.5), undefined)
+          assert.equal(deadlines.takeDue(due), item)
+        }
+      }),
+      { numRuns: 5 },
+    )
+  })
+
   it('forgets what was deleted twice, and what it never knew', () => {
     const deadlines = new Deadlines<Item>()
     const [a, b] = [new Item(1), new Item(2)]
