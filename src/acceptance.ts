@@ -229,11 +229,11 @@ export class Acceptance {
   }
 
   #readExtras(checked: PublishOptions): Extras {
-    const { extensions, ttlMs = 0, key, attachment } = checked
-    const attributes = { ...checkAttributes(checked), ...(extensions !== undefined && checkExtensions(extensions)) }
+    const { extensions, ttlMs = 0 } = checked
     if (this.#hub.clock.wallTime() + ttlMs > LAST_DATE_MS) refuseOption('ttlMs', 'it ends after the last date there is')
-    const isShared = Object.keys(attributes).length === 0 && key === undefined && attachment === undefined
-    return isShared && this.#hub.history === undefined ? this.#share(checked) : extrasOf(attributes, checked)
+    if (this.#hub.history === undefined && asksForTimeOnly(checked)) return this.#share(checked)
+    const attributes = { ...checkAttributes(checked), ...(extensions !== undefined && checkExtensions(extensions)) }
+    return extrasOf(attributes, checked)
   }
 
   /** A million events that wait should not hold a million objects that say the same. */
@@ -242,6 +242,11 @@ export class Acceptance {
     if (ttlMs !== checked.ttlMs || delayMs !== checked.delayMs) this.#shared = extrasOf({}, checked)
     return this.#shared
   }
+}
+
+function asksForTimeOnly(checked: PublishOptions): boolean {
+  for (const name in checked) if (name !== 'ttlMs' && name !== 'delayMs' && name !== 'signal') return false
+  return true
 }
 
 /** @returns whether an event has to wait for room in a full queue. @throws {BusbarError} `ERR_QUEUE_FULL` */
