@@ -27,7 +27,7 @@ export class Backlog {
   #lanes: Lanes | undefined
   /** With `ordered`: messages without a key that wait for redelivery and hold back all that come after them. */
   #holding: Set<Delivery> | undefined
-  /** Ended deliveries that still stand here. */
+  /** Ended deliveries that still stand here; less by one while an event that was taken out comes to its end. */
   #dead = 0
 
   constructor(times: Timetable) {
@@ -66,8 +66,7 @@ export class Backlog {
     const { nextExpiry } = this
     const event = nextExpiry <= now ? this.#fresh.first : undefined
     if (event === undefined || this.#times.precedes(nextExpiry, event.order)) return undefined
-    this.#fresh.shift()
-    return deliveryOf(event)
+    return this.#takeOut(event)
   }
 
   /** A message whose delay is over, or that was given back. */
@@ -116,8 +115,7 @@ export class Backlog {
     const parked = this.#lanes?.oldest()
     if (parked !== undefined && (first === undefined || comesAfter(first, parked))) return parked
     if (first === undefined || first instanceof Delivery) return first
-    this.#fresh.shift()
-    return deliveryOf(first)
+    return this.#takeOut(first)
   }
 
   /** A queued message ended where it stood: when too many have, they are swept out. @param living how many are queued */
@@ -141,6 +139,13 @@ export class Backlog {
   /** In a ring the oldest comes first: if that is held back, all are. */
   #takeFrom(ring: Ring<Queued>): Queued | undefined {
     return this.#holding !== undefined && this.#isHeldBack(firstLive(ring)) ? undefined : takeLive(ring)
+  }
+
+  /** Takes out the first event that was never delivered, because it comes to its end: it will not stand here then. */
+  #takeOut(first: Queued): Delivery {
+    this.#fresh.shift()
+    this.#dead--
+    return deliveryOf(first)
   }
 
   #isHeldBack(item: Queued | undefined): boolean {
