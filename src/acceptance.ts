@@ -130,10 +130,11 @@ export class Acceptance {
   /** Timers may be late: what has expired by now takes no room, so nothing is refused, held up or lost for it. */
   #catchUp(event: Envelope, queues: readonly MessageQueue[], head: MessageQueue | undefined): void {
     for (const queue of queues) {
-      if (queue.hasRoom || queue.nextDeadline > queue.times.now) continue
+      if (queue.hasRoom || queue.nextDeadline === Infinity) continue
+      const now = this.#hub.clock.now()
       // Who comes from another line joins this one, before those that came later.
-      if (head !== undefined && queue.hasLine) continue
-      while (!queue.hasRoom && queue.nextDeadline <= queue.times.now) queue.fire(queue.times.now)
+      if (queue.nextDeadline > now || (head !== undefined && queue.hasLine)) continue
+      while (!queue.hasRoom && queue.nextDeadline <= now) queue.fire(now)
       // Whoever stood in line for that room came before.
       event.restamp(++this.#serial, this.#now())
     }
