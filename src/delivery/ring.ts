@@ -1,21 +1,37 @@
 /**
- * A first-in-first-out queue in one array whose length is a power of two, used
- * in a circle: taking from the front moves nothing.
+ * A first-in-first-out queue in a chain of arrays, each used in a circle:
+ * taking from the front moves nothing, and neither does growing. A burst lies
+ * in many arrays of one size, which are forgotten as it runs off; what a queue
+ * holds all the time fits into one.
  *
- *        #head        #head + length
- *          v            v
- *   [ . .  a  b  c  d  .  . ]      index = (#head + i) & (capacity - 1)
+ *   #front                                   #back
+ *   [ . . c d ] --> [ e f g h i j k l ] --> [ m n o . . . . . . . . . . . . . ]
  *
  * Layer 2.
  */
 const SMALLEST = 8
+/** Small enough to be young: what an old array points to costs the garbage collector more. */
+const LARGEST = 1024
+
+/** One array of the chain: `slots[(head + i) & mask]` for all i below its length. */
+class Circle<T> {
+  readonly slots: (T | undefined)[]
+  head = 0
+  length = 0
+  /** Its neighbours; `previous` is towards the front. */
+  previous: Circle<T> | undefined
+  next: Circle<T> | undefined
+
+  constructor(capacity: number, previous: Circle<T> | undefined) {
+    this.slots = new Array(capacity)
+    this.previous = previous
+  }
+}
 
 export class Ring<T> {
-  #slots: (T | undefined)[] = []
-  #head = 0
+  #front: Circle<T> = new Circle<T>(0, undefined)
+  #back = this.#front
   #length = 0
-  /** Below this length there are too many slots. */
-  #shrinkAt = 0
 
   get length(): number {
     return this.#length
@@ -23,36 +39,32 @@ export class Ring<T> {
 
   /** The first item, without taking it. */
   get first(): T | undefined {
-    return this.#slots[this.#head]
+    return this.#front.slots[this.#front.head]
   }
 
   push(item: T): void {
-    if (this.#length === this.#slots.length) this.#resize(Math.max(SMALLEST, this.#length * 2))
-    this.#slots[(this.#head + this.#length++) & (this.#slots.length - 1)] = item
+    const back = this.#back.length < this.#back.slots.length ? this.#back : this.#lengthen()
+    back.slots[(back.head + back.length++) & (back.slots.length - 1)] = item
+    this.#length++
   }
 
   shift(): T | undefined {
     if (this.#length === 0) return undefined
-    const slots = this.#slots
-    const head = this.#head
+    const { slots, head } = this.#front
     const item = slots[head]
     slots[head] = undefined
-    this.#head = (head + 1) & (slots.length - 1)
-    if (--this.#length < this.#shrinkAt) this.#resize(slots.length >> 1)
+    this.#front.head = (head + 1) & (slots.length - 1)
+    this.#length--
+    if (--this.#front.length === 0) this.#shorten()
     return item
   }
 
   /** Puts `item` before all at the end that come after it; cheap when it belongs near the end. */
   insert(item: T, comesAfter: (other: T, item: T) => boolean): void {
+    const later: T[] = []
+    while (this.#length > 0 && comesAfter(this.#last, item)) later.push(this.#pop())
     this.push(item)
-    const mask = this.#slots.length - 1
-    let index = this.#length - 1
-    for (; index > 0; index--) {
-      const other = this.#slots[(this.#head + index - 1) & mask] as T // within the length
-      if (!comesAfter(other, item)) break
-      this.#slots[(this.#head + index) & mask] = other
-    }
-    this.#slots[(this.#head + index) & mask] = item
+    while (later.length > 0) this.push(later.pop() as T) // it is not empty
   }
 
   /** Takes out whatever is not to be kept; the order of the rest stays. */
@@ -63,28 +75,52 @@ export class Ring<T> {
   }
 
   clear(): void {
-    this.#slots = []
-    this.#head = this.#length = this.#shrinkAt = 0
+    this.#front = this.#back = new Circle(0, undefined)
+    this.#length = 0
   }
 
   toArray(): T[] {
-    return this.#copy(this.#length) as T[] // all slots within the length are filled
+    const items: (T | undefined)[] = []
+    for (let circle: Circle<T> | undefined = this.#front; circle !== undefined; circle = circle.next) {
+      const { slots, head, length } = circle
+      for (let i = 0; i < length; i++) items.push(slots[(head + i) & (slots.length - 1)])
+    }
+    return items as T[] // all slots within the length are filled
   }
 
-  /** The items, from the beginning of a new array. */
-  #copy(capacity: number): (T | undefined)[] {
-    const slots = this.#slots
-    const mask = slots.length - 1
-    const copy: (T | undefined)[] = new Array(capacity)
-    // Array.from with a function takes five times as long, which pushing would pay when the ring grows.
-    for (let i = 0; i < this.#length; i++) copy[i] = slots[(this.#head + i) & mask]
-    return copy
+  /** The last item of a ring that is not empty. */
+  get #last(): T {
+    const { slots, head, length } = this.#back
+    return slots[(head + length - 1) & (slots.length - 1)] as T
   }
 
-  #resize(capacity: number): void {
-    this.#slots = this.#copy(capacity)
-    this.#head = 0
-    // A burst must not pin its memory for ever; the gap to the growing size keeps a steady queue from copying.
-    this.#shrinkAt = capacity > 1024 ? capacity >> 3 : 0
+  #pop(): T {
+    const item = this.#last
+    const { slots, head } = this.#back
+    slots[(head + --this.#back.length) & (slots.length - 1)] = undefined
+    this.#length--
+    const { previous } = this.#back
+    if (this.#back.length > 0 || previous === undefined) return item
+    previous.next = undefined
+    this.#back = previous
+    return item
+  }
+
+  /** The array at the end is full: another one follows it. */
+  #lengthen(): Circle<T> {
+    const full = this.#back
+    const capacity = Math.min(LARGEST, Math.max(SMALLEST, full.slots.length * 2))
+    this.#back = new Circle(capacity, full.length > 0 ? full : undefined)
+    if (full.length > 0) full.next = this.#back
+    else this.#front = this.#back
+    return this.#back
+  }
+
+  /** The array at the front is empty: it goes, unless it is the only one. */
+  #shorten(): void {
+    const { next } = this.#front
+    if (next === undefined) return
+    next.previous = undefined
+    this.#front = next
   }
 }
