@@ -66,10 +66,10 @@ export class Dispatcher {
 
   /** As `ready`, told by a promise: nobody waits on the stack, so this microtask is as good as the next. */
   resume(queue: MessageQueue): void {
-    if (this.#isScheduled || queue.isReady || queue.counts.queued === 0) return this.ready(queue)
+    if (this.#isScheduled || this.#turn.isSpent || queue.isReady || queue.counts.queued === 0) return this.ready(queue)
     queue.isReady = true
     this.#serve(queue)
-    if (this.#ready.length > 0) this.#schedule()
+    if (!this.#ready.isEmpty) this.#schedule()
   }
 
   /** As `fanOut`, to the only one that matches: its message is the event itself. Small, so that the engine can inline it. */
@@ -78,7 +78,7 @@ export class Dispatcher {
     this.#mustLine = true
     event.recipient = only
     only.call(event)
-    if (this.#lined.length > 0) this.#serveLine()
+    if (!this.#lined.isEmpty) this.#serveLine()
     else this.#mustLine = false
   }
 
@@ -98,7 +98,7 @@ export class Dispatcher {
 
   /** Serves the events in line, as long as this turn of the event loop allows. */
   #serveLine(): void {
-    while (this.#lined.length > 0) {
+    while (!this.#lined.isEmpty) {
       if (this.#turn.spend()) return this.#schedule()
       const { event, targets } = this.#lined.shift() as Lined // there is one
       for (const target of targets) target.receiveLined(new View(event, target))
@@ -127,29 +127,19 @@ export class Dispatcher {
 
   readonly #drain = (): void => {
     this.#isScheduled = false
-    if (this.#lined.length > 0) this.#serveLine()
+    if (!this.#lined.isEmpty) this.#serveLine()
     while (!this.#turn.isSpent) {
       const queue = this.#ready.shift()
       if (queue === undefined) return
       this.#serve(queue)
     }
-    if (this.#ready.length > 0) this.#schedule()
+    if (!this.#ready.isEmpty) this.#schedule()
   }
 
   /** Delivers from one queue; it stays marked as ready meanwhile, so that it is not lined up twice. */
   #serve(queue: MessageQueue): void {
-    for (let i = 0; i < BATCH && !this.#turn.isSpent; i++) {
-      const consumer = queue.consumers.next()
-      const delivery = consumer?.take()
-      if (consumer === undefined || delivery === undefined) {
-        queue.isReady = false
-        return
-      }
-      queue.consumers.served()
-      consumer.deliver(delivery)
-      this.#turn.spend()
-    }
-    this.#ready.push(queue)
+    if (queue.consumers.serve(BATCH, this.#turn)) this.#ready.push(queue)
+    else queue.isReady = false
   }
 }
 

@@ -62,7 +62,7 @@ export class Line {
   advance(queue: MessageQueue): void {
     const line = this.#lines.get(queue)
     if (line === undefined) return
-    while (line.length > 0 && (queue.isRetired || queue.hasRoom)) {
+    while (!line.isEmpty && (queue.isRetired || queue.hasRoom)) {
       const waiter = line.shift() as Waiter // the line is not empty
       if (waiter.isOver) continue
       this.#size--
@@ -85,7 +85,7 @@ export class Line {
   }
 
   #tidy(queue: MessageQueue, line: Ring<Waiter>): void {
-    if (line.length > 0 || this.#lines.get(queue) !== line) return
+    if (!line.isEmpty || this.#lines.get(queue) !== line) return
     this.#lines.delete(queue)
     queue.hasLine = false
   }

@@ -10,7 +10,7 @@
  */
 import type { Envelope } from '../event/envelope.ts'
 import { comesAfter, Delivery, isQueued, type Queued } from './delivery.ts'
-import { firstLive, Lanes, takeLive } from './lanes.ts'
+import { firstLive, Lanes } from './lanes.ts'
 import { Ring } from './ring.ts'
 import type { Timetable } from './timetable.ts'
 
@@ -75,10 +75,14 @@ export class Backlog {
     this.#returned.insert(delivery, comesAfter)
   }
 
-  /** Takes out the next message that is not held back. */
-  shift(): Delivery | undefined {
-    const item = this.#takeFrom(this.#returned) ?? this.#takeFrom(this.#fresh)
-    return item && deliveryOf(item)
+  /** Takes out the next message that is not held back; it may have ended where it stood. */
+  shift(): Queued | undefined {
+    return this.#returned.isEmpty && this.#holding === undefined ? this.#fresh.shift() : this.#shiftFirst()
+  }
+
+  /** As `shift`, when it is not just the first that was never delivered. */
+  #shiftFirst(): Queued | undefined {
+    return this.#shiftFrom(this.#returned) ?? this.#shiftFrom(this.#fresh)
   }
 
   /** @returns whether the message may go on; if another one of its key is under way, it is parked until that is released */
@@ -137,8 +141,8 @@ export class Backlog {
   }
 
   /** In a ring the oldest comes first: if that is held back, all are. */
-  #takeFrom(ring: Ring<Queued>): Queued | undefined {
-    return this.#holding !== undefined && this.#isHeldBack(firstLive(ring)) ? undefined : takeLive(ring)
+  #shiftFrom(ring: Ring<Queued>): Queued | undefined {
+    return this.#isHeldBack(firstLive(ring)) ? undefined : ring.shift()
   }
 
   /** Takes out the first event that was never delivered, because it comes to its end: it will not stand here then. */

@@ -11,6 +11,7 @@ import type { Intake } from '../subscription.ts'
 import type { Delivery, Settlement } from './delivery.ts'
 import type { MessageQueue } from './queue.ts'
 import type { QueueHost } from './rules.ts'
+import type { Turn } from './turn.ts'
 import { type Settler, View } from './view.ts'
 
 export interface ConsumerOptions {
@@ -38,6 +39,7 @@ export abstract class Consumer implements Intake, Settler {
   abstract readonly isFree: boolean
   /** The deliveries that are waited for, the oldest first. */
   abstract readonly running: Delivery[]
+  /** Hands a message over. */
   abstract deliver(delivery: Delivery): void
   /** A delivery is about to settle its message; whoever waits for that is told afterwards. */
   abstract settled(delivery: Delivery): void
@@ -58,6 +60,16 @@ export abstract class Consumer implements Intake, Settler {
 
   take(): Delivery | undefined {
     return this.queue.take()
+  }
+
+  serve(most: number, turn: Turn): boolean {
+    for (let left = most; left > 0; left--) {
+      const delivery = this.isFree ? this.take() : undefined
+      if (delivery === undefined) return false
+      this.deliver(delivery)
+      if (turn.spend()) return true
+    }
+    return true
   }
 
   settle(delivery: Delivery, settlement: Settlement | undefined): void {
@@ -131,9 +143,7 @@ export abstract class Consumer implements Intake, Settler {
 
   /** A delivery is over, as far as the broker waits for it. */
   putDown(): void {
-    const { workload } = this.host
-    workload.busy--
-    workload.progress++
+    this.host.workload.done()
   }
 
   /** @returns whether the delivery could still have settled its message, which goes to `dispose` then */

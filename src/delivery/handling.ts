@@ -8,7 +8,7 @@
 
 import { isThenable, whenSettled } from '../promises.ts'
 import { Consumer, type ConsumerOptions } from './consumer.ts'
-import type { Delivery } from './delivery.ts'
+import type { Delivery, Settlement } from './delivery.ts'
 import type { Handler } from './message.ts'
 import type { MessageQueue } from './queue.ts'
 import type { QueueHost } from './rules.ts'
@@ -21,6 +21,8 @@ import type { QueueHost } from './rules.ts'
 interface Place {
   /** Undefined when it is free, or when the call was given up on. */
   delivery: Delivery | undefined
+  /** Another free one, while it is free. */
+  next: Place | undefined
   /** In the list of places. */
   index: number
   readonly fulfilled: (outcome: unknown) => void
@@ -31,7 +33,7 @@ export class Handling extends Consumer {
   readonly #handler: Handler
   /** All but those whose call was given up on; at most `concurrency`. */
   readonly #places: Place[] = []
-  readonly #free: Place[] = []
+  #free: Place | undefined
 
   constructor(queue: MessageQueue, host: QueueHost<MessageQueue>, options: ConsumerOptions, handler: Handler) {
     super(queue, host, options)
@@ -39,7 +41,7 @@ export class Handling extends Consumer {
   }
 
   get isFree(): boolean {
-    return (this.#free.length > 0 || this.#places.length < this.concurrency) && !this.isPaused
+    return (this.#free !== undefined || this.#places.length < this.concurrency) && !this.isPaused
   }
 
   get running(): Delivery[] {
@@ -47,21 +49,19 @@ export class Handling extends Consumer {
   }
 
   deliver(delivery: Delivery): void {
-    const place = this.#free.pop() ?? this.#makePlace()
+    const place = this.#free ?? this.#makePlace()
+    this.#free = place.next
     place.delivery = delivery
     delivery.place = place
-    const message = this.hand(delivery)
     const handler = this.#handler // called without `this`
     let result: unknown
-    let failed = false
     try {
-      result = handler(message)
-      if (result !== undefined && isThenable(result)) return this.#await(place, delivery, result)
+      result = handler(this.hand(delivery))
+      if (result !== undefined && this.#awaits(place, result)) return
     } catch (error) {
-      failed = true
-      result = error
+      return this.#returned(place, { outcome: 'nack', error })
     }
-    this.#returned(place, result, failed)
+    this.#returned(place, result === undefined ? undefined : settlementOf(result))
   }
 
   /** Its place is kept until the handler returns. */
@@ -86,39 +86,53 @@ export class Handling extends Consumer {
   }
 
   #makePlace(): Place {
-    const settled = (result: unknown, failed: boolean): void => {
-      this.#returned(place, result, failed)
+    const settled = (settlement: Settlement | undefined): void => {
+      this.#returned(place, settlement)
       this.host.resume(this.queue)
     }
     const place: Place = {
       delivery: undefined,
+      next: undefined,
       index: this.#places.length,
-      fulfilled: (outcome) => settled(outcome, false),
-      rejected: (error) => settled(error, true),
+      fulfilled: (outcome) => settled(outcome === undefined ? undefined : settlementOf(outcome)),
+      rejected: (error) => settled({ outcome: 'nack', error }),
     }
     this.#places.push(place)
     return place
   }
 
-  #await(place: Place, delivery: Delivery, result: PromiseLike<unknown>): void {
+  /** @returns whether the handler has returned a promise. @throws what a hostile one throws */
+  #awaits(place: Place, result: unknown): boolean {
+    if (!isThenable(result)) return false
     whenSettled(result, place.fulfilled, place.rejected)
-    if (delivery.state === 'inFlight') this.queue.times.beginAckWait(delivery)
+    if (place.delivery?.state === 'inFlight') this.queue.times.beginAckWait(place.delivery)
+    return true
   }
 
-  #returned(place: Place, result: unknown, failed: boolean): void {
-    const { queue } = this
+  #returned(place: Place, settlement: Settlement | undefined): void {
     const { delivery } = place
-    if (delivery === undefined) {
-      queue.counts.overdue--
-      return this.host.moved(queue)
-    }
+    if (delivery === undefined) return this.#overdueReturned()
     place.delivery = undefined
-    this.#free.push(place)
-    this.putDown()
-    // The handler may have settled it itself.
-    if (delivery.state !== 'inFlight') this.host.moved(queue)
-    else if (failed) queue.reject(delivery, { outcome: 'nack', error: result })
-    else if (result === 'nack' || result === 'drop') queue.reject(delivery, { outcome: result })
-    else queue.ack(delivery)
+    place.next = this.#free
+    this.#free = place
+    this.host.workload.done()
+    if (settlement === undefined && delivery.state === 'inFlight') this.queue.ack(delivery)
+    else this.#settle(delivery, settlement)
   }
+
+  #settle(delivery: Delivery, settlement: Settlement | undefined): void {
+    // The handler may have settled it itself.
+    if (settlement === undefined || delivery.state !== 'inFlight') this.host.moved(this.queue)
+    else this.queue.reject(delivery, settlement)
+  }
+
+  #overdueReturned(): void {
+    this.counts.overdue--
+    this.host.moved(this.queue)
+  }
+}
+
+/** What a handler says by what it returns: undefined for an ack. */
+function settlementOf(result: unknown): Settlement | undefined {
+  return result === 'nack' || result === 'drop' ? { outcome: result } : undefined
 }

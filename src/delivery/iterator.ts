@@ -38,7 +38,7 @@ export class Iteration extends Consumer implements AsyncIterableIterator<View, u
   }
 
   get isFree(): boolean {
-    return this.#waiting.length > 0 && !this.isPaused
+    return !this.#waiting.isEmpty && !this.isPaused
   }
 
   [Symbol.asyncIterator](): this {
@@ -49,7 +49,7 @@ export class Iteration extends Consumer implements AsyncIterableIterator<View, u
     this.#makeRoomInHand()
     if (this.#isOver) return Promise.resolve(done())
     const { host, queue } = this
-    const canTake = this.#waiting.length === 0 && !this.isPaused && !host.mustYield()
+    const canTake = this.#waiting.isEmpty && !this.isPaused && !host.mustYield()
     const delivery = canTake ? queue.take() : undefined
     if (delivery !== undefined) return Promise.resolve(this.#hold(delivery))
     const result = new Promise<Result>((resolve) => this.#waiting.push(resolve))
@@ -106,7 +106,7 @@ export class Iteration extends Consumer implements AsyncIterableIterator<View, u
   override end(reason: BusbarError, abandons: boolean): void {
     super.end(reason, abandons)
     this.#isOver = true
-    while (this.#waiting.length > 0) this.#waiting.shift()?.(done())
+    while (!this.#waiting.isEmpty) this.#waiting.shift()?.(done())
   }
 
   /** Asking for more than may be in hand acks the oldest. */

@@ -73,11 +73,3 @@ export function firstLive<T extends Queued>(ring: Ring<T>): T | undefined {
   while (ring.first !== undefined && !isQueued(ring.first)) ring.shift()
   return ring.first
 }
-
-/** Takes that out. */
-export function takeLive<T extends Queued>(ring: Ring<T>): T | undefined {
-  for (;;) {
-    const item = ring.shift()
-    if (item === undefined || isQueued(item)) return item
-  }
-}

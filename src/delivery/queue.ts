@@ -11,7 +11,7 @@
  * Layer 9.
  */
 import { BusbarError } from '../errors.ts'
-import type { Envelope } from '../event/envelope.ts'
+import { Envelope } from '../event/envelope.ts'
 import { type Counts, type End, zeroCounts } from '../stats.ts'
 import type { Scheduled } from '../time/schedule.ts'
 import { NOWHERE } from '../time/timed.ts'
@@ -104,9 +104,10 @@ export class MessageQueue implements Scheduled {
   /** The next message: from now on it is in flight. */
   take(): Delivery | undefined {
     for (;;) {
-      const delivery = this.#backlog.shift()
-      if (delivery === undefined) return undefined
-      if (delivery.envelope.extras === undefined || this.#mayStart(delivery)) return this.#start(delivery)
+      const item = this.#backlog.shift()
+      if (item === undefined) return undefined
+      const delivery = item instanceof Envelope ? new Delivery(item, 0) : item
+      if (delivery.state === 'queued' && this.#mayStart(delivery)) return this.#start(delivery)
     }
   }
 
@@ -117,8 +118,7 @@ export class MessageQueue implements Scheduled {
     delivery.state = 'ended'
     counts.inFlight--
     counts.acked++
-    if (delivery.envelope.extras !== undefined) this.#passOn(delivery)
-    if (this.#host.observed) this.#tellEnd(delivery, 'acked')
+    if (delivery.envelope.extras !== undefined || this.#host.observed) this.#finish(delivery, 'acked')
     this.#host.moved(this)
   }
 
@@ -234,6 +234,7 @@ export class MessageQueue implements Scheduled {
 
   /** Whether it has neither expired nor to wait for another message of its key. */
   #mayStart(delivery: Delivery): boolean {
+    if (delivery.envelope.extras === undefined) return true
     const { expiresAt } = delivery.envelope
     if (expiresAt === Infinity) return this.#backlog.claim(delivery)
     const isExpired = expiresAt <= this.#host.clock.now()
@@ -308,13 +309,14 @@ export class MessageQueue implements Scheduled {
     this.#leave(delivery)
     delivery.state = 'ended'
     this.counts[end]++
-    this.#passOn(delivery)
     if (wasQueued) this.#backlog.bury(this.counts.queued)
-    this.#tellEnd(delivery, end, error)
+    this.#finish(delivery, end, error)
     this.#host.moved(this)
   }
 
-  #tellEnd({ envelope, deliveryCount }: Delivery, end: End, error?: unknown): void {
-    this.#host.ended(this, envelope, { deliveryCount, end, error })
+  /** It is over: another message of its key can go on, and who wants to hear of it is told. */
+  #finish(delivery: Delivery, end: End, error?: unknown): void {
+    this.#passOn(delivery)
+    this.#host.ended(this, delivery.envelope, { deliveryCount: delivery.deliveryCount, end, error })
   }
 }

@@ -31,10 +31,15 @@ class Circle<T> {
 export class Ring<T> {
   #front: Circle<T> = new Circle<T>(0, undefined)
   #back = this.#front
-  #length = 0
 
   get length(): number {
-    return this.#length
+    let length = 0
+    for (let circle: Circle<T> | undefined = this.#front; circle !== undefined; circle = circle.next)
+      length += circle.length
+    return length
+  }
+  get isEmpty(): boolean {
+    return this.#front.length === 0
   }
 
   /** The first item, without taking it. */
@@ -45,24 +50,23 @@ export class Ring<T> {
   push(item: T): void {
     const back = this.#back.length < this.#back.slots.length ? this.#back : this.#lengthen()
     back.slots[(back.head + back.length++) & (back.slots.length - 1)] = item
-    this.#length++
   }
 
   shift(): T | undefined {
-    if (this.#length === 0) return undefined
-    const { slots, head } = this.#front
+    const front = this.#front
+    const { slots, head } = front
     const item = slots[head]
+    if (item === undefined) return undefined
     slots[head] = undefined
-    this.#front.head = (head + 1) & (slots.length - 1)
-    this.#length--
-    if (--this.#front.length === 0) this.#shorten()
+    front.head = (head + 1) & (slots.length - 1)
+    if (--front.length === 0) this.#shorten()
     return item
   }
 
   /** Puts `item` before all at the end that come after it; cheap when it belongs near the end. */
   insert(item: T, comesAfter: (other: T, item: T) => boolean): void {
     const later: T[] = []
-    while (this.#length > 0 && comesAfter(this.#last, item)) later.push(this.#pop())
+    while (!this.isEmpty && comesAfter(this.#last, item)) later.push(this.#pop())
     this.push(item)
     while (later.length > 0) this.push(later.pop() as T) // it is not empty
   }
@@ -76,7 +80,6 @@ export class Ring<T> {
 
   clear(): void {
     this.#front = this.#back = new Circle(0, undefined)
-    this.#length = 0
   }
 
   toArray(): T[] {
@@ -98,7 +101,6 @@ export class Ring<T> {
     const item = this.#last
     const { slots, head } = this.#back
     slots[(head + --this.#back.length) & (slots.length - 1)] = undefined
-    this.#length--
     const { previous } = this.#back
     if (this.#back.length > 0 || previous === undefined) return item
     previous.next = undefined

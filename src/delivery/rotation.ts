@@ -4,6 +4,7 @@
  * Layer 8.
  */
 import type { Taker } from './rules.ts'
+import type { Turn } from './turn.ts'
 
 export class Rotation {
   readonly #consumers: Taker[] = []
@@ -27,13 +28,21 @@ export class Rotation {
     this.#review()
   }
 
-  /** Whose turn it is among those that are free; it stays theirs until they are served. */
-  next(): Taker | undefined {
-    const only = this.#only
-    if (only === undefined) return this.#choose()
-    return only.isFree ? only : undefined
+  /**
+   * Lets them take up to `most` messages, one each in turn.
+   * @returns whether there may be more that can be delivered
+   */
+  serve(most: number, turn: Turn): boolean {
+    if (this.#only !== undefined) return this.#only.serve(most, turn)
+    for (let left = most; left > 0; left--) {
+      if (!this.#choose()?.serve(1, turn)) return false
+      this.#turn++
+      if (turn.isSpent) return true
+    }
+    return true
   }
 
+  /** Whose turn it is among those that are free; it stays theirs until they are served. */
   #choose(): Taker | undefined {
     const consumers = this.#consumers
     for (let i = 0; i < consumers.length; i++, this.#turn++) {
@@ -42,11 +51,6 @@ export class Rotation {
       if (consumer?.isFree) return consumer
     }
     return undefined
-  }
-
-  /** The one whose turn it was has been given a message. */
-  served(): void {
-    if (++this.#turn >= this.#consumers.length) this.#turn = 0
   }
 
   #review(): void {

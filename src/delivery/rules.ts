@@ -11,6 +11,7 @@ import type { End } from '../stats.ts'
 import type { Delivery } from './delivery.ts'
 import type { Backoff } from './redelivery.ts'
 import type { TimeHost } from './timetable.ts'
+import type { Turn } from './turn.ts'
 import type { Workload } from './workload.ts'
 
 /** How messages of a queue are treated; see `SubscribeOptions`. */
@@ -59,10 +60,11 @@ export interface QueueHost<Queue> extends TimeHost {
 export interface Taker {
   /** Whether it can take another message now. */
   readonly isFree: boolean
-  /** Takes the next message out of the queue, to be delivered. */
-  take(): Delivery | undefined
-  /** Hands a message over; who asks for it goes on with the next. */
-  deliver(delivery: Delivery): void
+  /**
+   * Takes up to `most` messages, each when it has done with the one before, as long as the turn of the event loop lasts.
+   * @returns false when it is not free, or nothing is left that can be delivered
+   */
+  serve(most: number, turn: Turn): boolean
   /** Gives up on what it has in hand; what is not settled goes to `dispose`. */
   abandon(reason: BusbarError, dispose: (delivery: Delivery) => void): void
 }

@@ -11,4 +11,10 @@ export class Workload {
   delayed = 0
   /** Grows whenever something moves. */
   progress = 0
+
+  /** Something that kept it busy is over. */
+  done(): void {
+    this.busy--
+    this.progress++
+  }
 }
