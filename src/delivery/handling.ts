@@ -12,13 +12,14 @@ import type { Delivery, Settlement } from './delivery.ts'
 import type { Handler } from './message.ts'
 import type { MessageQueue } from './queue.ts'
 import type { QueueHost } from './rules.ts'
+import type { Hand } from './timetable.ts'
 
 /**
  * Where one call of the handler at a time stands until it is over. There are
  * as many as calls at once, so that a promise that settles finds its call
  * without anything having been made for it.
  */
-interface Place {
+interface Place extends Hand {
   /** Undefined when it is free, or when the call was given up on. */
   delivery: Delivery | undefined
   /** Another free one, while it is free. */
@@ -92,6 +93,7 @@ export class Handling extends Consumer {
     }
     const place: Place = {
       delivery: undefined,
+      isUnstamped: false,
       next: undefined,
       index: this.#places.length,
       fulfilled: (outcome) => settled(outcome === undefined ? undefined : settlementOf(outcome)),
@@ -105,7 +107,7 @@ export class Handling extends Consumer {
   #awaits(place: Place, result: unknown): boolean {
     if (!isThenable(result)) return false
     whenSettled(result, place.fulfilled, place.rejected)
-    if (place.delivery?.state === 'inFlight') this.queue.times.beginAckWait(place.delivery)
+    this.queue.times.beginAckWait(place)
     return true
   }
 

@@ -12,6 +12,7 @@ import type { Delivery } from './delivery.ts'
 import type { MessageQueue } from './queue.ts'
 import { Ring } from './ring.ts'
 import type { QueueHost } from './rules.ts'
+import type { Hand } from './timetable.ts'
 import type { View } from './view.ts'
 
 type Result = IteratorResult<View, undefined>
@@ -22,6 +23,8 @@ export class Iteration extends Consumer implements AsyncIterableIterator<View, u
   readonly #waiting = new Ring<(result: Result) => void>()
   /** Taken and not settled, the oldest first; few, so an array is faster than a set. */
   readonly #inHand: Delivery[] = []
+  /** With `concurrency: 1`, where the one stands that is in hand. */
+  readonly #hand: Hand = { delivery: undefined, isUnstamped: false }
   #isOver = false
 
   constructor(queue: MessageQueue, host: QueueHost<MessageQueue>, options: ConsumerOptions, leave: () => void) {
@@ -90,10 +93,12 @@ export class Iteration extends Consumer implements AsyncIterableIterator<View, u
   }
 
   settled(delivery: Delivery): void {
-    const index = this.#inHand.indexOf(delivery)
-    if (index < 0) return
-    if (index === 0) this.#inHand.shift()
-    else this.#inHand.splice(index, 1)
+    if (this.#inHand[0] === delivery) this.#inHand.shift()
+    else {
+      const index = this.#inHand.indexOf(delivery)
+      if (index < 0) return
+      this.#inHand.splice(index, 1)
+    }
     this.putDown()
   }
 
@@ -111,12 +116,19 @@ export class Iteration extends Consumer implements AsyncIterableIterator<View, u
 
   /** Asking for more than may be in hand acks the oldest. */
   #makeRoomInHand(): void {
-    while (this.#inHand.length >= this.concurrency && this.#inHand[0]?.holder?.settle());
+    while (this.#inHand.length >= this.concurrency) {
+      const oldest = this.#inHand[0]
+      // Somebody may have been told of its end before it is taken out of here.
+      if (oldest?.state !== 'inFlight') return
+      this.settle(oldest, undefined)
+    }
   }
 
   #hold(delivery: Delivery): Result {
     this.#inHand.push(delivery)
-    this.queue.times.beginAckWait(delivery)
+    const hand = this.concurrency > 1 ? { delivery, isUnstamped: false } : this.#hand
+    hand.delivery = delivery
+    this.queue.times.beginAckWait(hand)
     return { done: false, value: this.hand(delivery) }
   }
 }

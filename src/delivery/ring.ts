@@ -28,18 +28,18 @@ class Circle<T> {
   }
 }
 
+/** Of anything but undefined. */
 export class Ring<T> {
   #front: Circle<T> = new Circle<T>(0, undefined)
   #back = this.#front
+  #length = 0
 
   get length(): number {
-    let length = 0
-    for (let circle: Circle<T> | undefined = this.#front; circle !== undefined; circle = circle.next)
-      length += circle.length
-    return length
+    return this.#length
   }
+
   get isEmpty(): boolean {
-    return this.#front.length === 0
+    return this.#length === 0
   }
 
   /** The first item, without taking it. */
@@ -50,6 +50,7 @@ export class Ring<T> {
   push(item: T): void {
     const back = this.#back.length < this.#back.slots.length ? this.#back : this.#lengthen()
     back.slots[(back.head + back.length++) & (back.slots.length - 1)] = item
+    this.#length++
   }
 
   shift(): T | undefined {
@@ -57,6 +58,7 @@ export class Ring<T> {
     const { slots, head } = front
     const item = slots[head]
     if (item === undefined) return undefined
+    this.#length--
     slots[head] = undefined
     front.head = (head + 1) & (slots.length - 1)
     if (--front.length === 0) this.#shorten()
@@ -80,6 +82,7 @@ export class Ring<T> {
 
   clear(): void {
     this.#front = this.#back = new Circle(0, undefined)
+    this.#length = 0
   }
 
   toArray(): T[] {
@@ -101,6 +104,7 @@ export class Ring<T> {
     const item = this.#last
     const { slots, head } = this.#back
     slots[(head + --this.#back.length) & (slots.length - 1)] = undefined
+    this.#length--
     const { previous } = this.#back
     if (this.#back.length > 0 || previous === undefined) return item
     previous.next = undefined

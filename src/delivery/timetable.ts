@@ -17,12 +17,19 @@ export interface TimeHost {
   readonly schedule: Schedule
 }
 
+/** Where a delivery stands while it is in flight, and after it others. */
+export interface Hand {
+  delivery: Delivery | undefined
+  /** Written by `Timetable`: whether the ack wait of what is in it begins at the end of this turn. */
+  isUnstamped: boolean
+}
+
 export class Timetable {
   readonly #owner: Scheduled
   readonly #host: TimeHost
   readonly #deadlines = new Deadlines<Delivery>()
-  /** In flight, ack wait not begun. */
-  #unstamped: Delivery[] = []
+  /** What is in flight there has no end of its ack wait yet. Hands, because most deliveries are over before a turn ends. */
+  #unstamped: Hand[] = []
   readonly #ackWaitMs: number
 
   /** @param owner whose `fire` is called when something is due */
@@ -76,17 +83,20 @@ export class Timetable {
   }
 
   /** An async delivery: its ack wait begins at the end of this turn, if it is still in flight by then. */
-  beginAckWait(delivery: Delivery): void {
-    if (this.#ackWaitMs === Infinity) return
-    if (this.#unstamped.push(delivery) === 1) this.#host.clock.nextTurn(this.#stamp)
+  beginAckWait(hand: Hand): void {
+    if (hand.isUnstamped || this.#ackWaitMs === Infinity) return
+    hand.isUnstamped = true
+    if (this.#unstamped.push(hand) === 1) this.#host.clock.nextTurn(this.#stamp)
   }
 
   readonly #stamp = (): void => {
     const end = this.#host.clock.now() + this.#ackWaitMs
     const unstamped = this.#unstamped
     this.#unstamped = []
-    for (const delivery of unstamped) {
-      if (delivery.state === 'inFlight' && delivery.position === NOWHERE) this.set(delivery, end)
+    for (const hand of unstamped) {
+      hand.isUnstamped = false
+      const { delivery } = hand
+      if (delivery?.state === 'inFlight' && delivery.position === NOWHERE) this.set(delivery, end)
     }
   }
 
