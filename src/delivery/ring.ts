@@ -28,10 +28,13 @@ class Circle<T> {
   }
 }
 
+/** What an empty ring begins with: pushing replaces it. */
+const nothing: Circle<never> = new Circle<never>(0, undefined)
+
 /** Of anything but undefined. */
 export class Ring<T> {
-  #front: Circle<T> = new Circle<T>(0, undefined)
-  #back = this.#front
+  #front: Circle<T> = nothing
+  #back: Circle<T> = nothing
   #length = 0
 
   get length(): number {
@@ -81,7 +84,7 @@ export class Ring<T> {
   }
 
   clear(): void {
-    this.#front = this.#back = new Circle(0, undefined)
+    this.#front = this.#back = nothing
     this.#length = 0
   }
 
