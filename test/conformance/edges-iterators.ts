@@ -189,6 +189,37 @@ export function iterators(create: Create): void {
       assert.equal((await again).value?.deliveryCount, 2)
     })
 
+    for (const concurrency of [1, 3]) {
+      it(`lose the last of what they took in one turn to its ack wait, ${concurrency} in hand`, async ({
+        broker,
+        clock,
+        subscribe,
+      }) => {
+        const subscription = subscribe('a', undefined, { ackWaitMs: 10, backoff: [99], concurrency })
+        const iterator = subscription[Symbol.asyncIterator]()
+        for (const data of [1, 2, 3]) await broker.publish('a', data)
+        for (let i = 0; i < 3; i++) await iterator.next()
+        await clock.advance(9)
+        assertStats(subscription.stats(), { acked: 3 - concurrency, inFlight: concurrency })
+        await clock.advance(1)
+        assertStats(subscription.stats(), { inFlight: 0, delayed: concurrency })
+      })
+    }
+
+    let asked: AsyncIterator<unknown> | undefined
+    it(
+      'may be asked for more by an observer who hears how the message in hand has ended',
+      async ({ broker, subscribe }) => {
+        const subscription = subscribe('a', undefined)
+        await broker.publish('a', 1)
+        asked = subscription[Symbol.asyncIterator]()
+        await asked.next()
+        await broker.close({ graceMs: 0 })
+        assertStats(subscription.stats(), { acked: 0, cancelled: 1 })
+      },
+      { observer: { settled: () => void asked?.next() } },
+    )
+
     it('expire what nobody reads on time', async ({ broker, clock, subscribe }) => {
       const subscription = subscribe('a', undefined)
       await broker.publish('a', 1, { ttlMs: 5 })

@@ -199,6 +199,34 @@ export function redelivery(create: Create): void {
       })
     }
 
+    for (const concurrency of [1, 2]) {
+      it(`ends the ack wait of a delivery that others came before in its turn, ${concurrency} at once`, async ({
+        broker,
+        clock,
+        subscribe,
+      }) => {
+        const handler: Handler = async ({ data }) => (data === 'quick' ? undefined : never)
+        const subscription = subscribe('a', handler, { ackWaitMs: 10, backoff: [99], concurrency })
+        for (const data of ['quick', 'quick', 'quick', 'slow']) await broker.publish('a', data)
+        await clock.advance(9)
+        assertStats(subscription.stats(), { acked: 3, inFlight: 1 })
+        await clock.advance(1)
+        assertStats(subscription.stats(), { acked: 3, inFlight: 0, delayed: 1, overdue: 1 })
+      })
+    }
+
+    it('ends the ack wait of what the same place is given in a later turn', async ({ broker, clock, subscribe }) => {
+      const handler: Handler = async ({ data }) => (data === 'quick' ? undefined : never)
+      const subscription = subscribe('a', handler, { ackWaitMs: 10, backoff: [99] })
+      await broker.publish('a', 'quick')
+      await clock.advance(5)
+      await broker.publish('a', 'slow')
+      await clock.advance(9)
+      assertStats(subscription.stats(), { acked: 1, inFlight: 1 })
+      await clock.advance(1)
+      assertStats(subscription.stats(), { acked: 1, inFlight: 0, delayed: 1 })
+    })
+
     it('never takes a message from its handler with ackWaitMs Infinity', async ({ broker, clock, subscribe }) => {
       const subscription = subscribe('a', () => never, { ackWaitMs: Infinity })
       await broker.publish('a', 1)

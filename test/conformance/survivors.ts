@@ -261,6 +261,24 @@ function lines(it: Claim, create: Create): void {
       assert.ok(atTurn >= 0 && atTurn <= 1_000, `${atTurn}`)
     })
 
+    it('gives the event loop a turn after 10 ms of handlers that take their time', async () => {
+      const clock = new LateClock()
+      const { broker } = begin(create, { clock })
+      let count = 0
+      broker.subscribe('a', () => {
+        clock.late += 10
+        count++
+      })
+      for (let i = 0; i < 20; i++) void broker.publish('a', i)
+      let atTurn = -1
+      setImmediate(() => {
+        atTurn = count
+      })
+      await broker.settled()
+      assert.ok(atTurn > 0 && atTurn <= 3, `${atTurn}`)
+      await broker.close()
+    })
+
     it('ends at most 1 000 messages in one go when their time has come', async () => {
       const clock = new LateClock()
       const { broker } = begin(create, { clock })
