@@ -68,12 +68,12 @@ export class Acceptance {
 
   /** As `#admit`, when there is nobody to tell. */
   #offer(event: Envelope, route: Route): Promise<void> {
-    const { queues, directs, isSelective } = route
+    const { queues, directs, fan, isSelective } = route
     if (isSelective) return this.#admit(event, route, undefined)
     for (let i = 0; i < queues.length; i++) if (queues[i]?.isFull) return this.#admit(event, route, undefined)
     this.published++
     for (let i = 0; i < queues.length; i++) queues[i]?.offer(event, false)
-    if (directs.length > 0) this.#hub.dispatcher.fanOut(event, directs)
+    if (directs.length > 0) this.#hub.dispatcher.fanOut(event, directs, fan)
     return resolved
   }
 
@@ -155,16 +155,16 @@ export class Acceptance {
     if (extras !== undefined && this.#hub.history !== undefined) extras.sequence = this.#hub.history.record(event)
     for (const queue of queues) if (!queue.isRetired) queue.offer(event, isForced)
     if (this.#hub.observed) this.#hub.tell('published', NOBODY, event, { deliveryCount: 0 })
-    if (route.directs.length > 0) this.#direct(event, this.#wanted(route.directs, route, event))
+    if (route.directs.length > 0) this.#direct(event, this.#wanted(route.directs, route, event), route)
   }
 
   /** `qos: 0`: called now, or kept until the event is due. */
-  #direct(event: Envelope, targets: readonly Direct[]): void {
+  #direct(event: Envelope, targets: readonly Direct[], { isSelective, fan }: Route): void {
     const { expiresAt, dueAt } = event
     if (expiresAt < Infinity && expiresAt <= this.#hub.clock.now()) {
       for (const target of targets) target.refuse(event, 'expired')
-    } else if (dueAt === -Infinity) this.#hub.dispatcher.fanOut(event, targets)
-    else for (const target of targets) target.delay(event)
+    } else if (dueAt > -Infinity) for (const target of targets) target.delay(event)
+    else this.#hub.dispatcher.fanOut(event, targets, isSelective ? undefined : fan)
   }
 
   #wait(event: Envelope, full: MessageQueue, signal: AbortSignal | undefined): Promise<void> {

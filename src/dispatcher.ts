@@ -6,8 +6,10 @@
  */
 
 import type { Direct } from './delivery/direct.ts'
+import type { Fan } from './delivery/fan.ts'
 import type { MessageQueue } from './delivery/queue.ts'
 import { Ring } from './delivery/ring.ts'
+import type { Caller } from './delivery/rules.ts'
 import { Turn } from './delivery/turn.ts'
 import { View } from './delivery/view.ts'
 import type { Workload } from './delivery/workload.ts'
@@ -17,6 +19,9 @@ import type { Clock } from './time/clock.ts'
 /** How many messages a queue delivers before the next queue has its turn. */
 const BATCH = 32
 
+/** How many fans may have something to book; bounds what they keep alive. */
+const UNBOOKED = 256
+
 const resolved: Promise<void> = Promise.resolve()
 
 /** An event whose `qos: 0` handlers have to wait until those of an earlier event have been called. */
@@ -25,7 +30,7 @@ interface Lined {
   readonly targets: readonly Direct[]
 }
 
-export class Dispatcher {
+export class Dispatcher implements Caller<Direct> {
   readonly #clock: Clock
   readonly #workload: Workload
   readonly #rest: () => void
@@ -37,6 +42,12 @@ export class Dispatcher {
   /** Whether `qos: 0` handlers are being called, or events wait for that. */
   #mustLine = false
   readonly #lined = new Ring<Lined>()
+  /** How many times a `qos: 0` subscription has changed. */
+  #changes = 0
+  /** The one that is calling handlers. */
+  #fan: Fan | undefined
+  /** Those that have something to book. */
+  readonly #unbooked: Fan[] = []
 
   /** @param rest called when the events in line have been served */
   constructor(clock: Clock, workload: Workload, rest: () => void) {
@@ -76,18 +87,41 @@ export class Dispatcher {
   call(event: Envelope, only: Direct): void {
     if (this.#mustLine) return this.#line(event, only.directs)
     this.#mustLine = true
-    event.recipient = only
+    event.passTo(only)
     only.call(event)
     if (!this.#lined.isEmpty) this.#serveLine()
     else this.#mustLine = false
   }
 
-  /** Calls `qos: 0` handlers; events published by them follow when all have been called, in order. */
-  fanOut(event: Envelope, targets: readonly Direct[]): void {
+  /**
+   * Calls `qos: 0` handlers; events published by them follow when all have been called, in order.
+   * @param fan calls all of `targets`
+   */
+  fanOut(event: Envelope, targets: readonly Direct[], fan: Fan | undefined): void {
     if (this.#mustLine) return this.#line(event, targets)
     this.#mustLine = true
-    share(event, targets)
-    this.#serveLine()
+    if (fan === undefined) for (const target of targets) target.receive(new View(event, target))
+    else this.#round(event, fan)
+    if (this.#lined.length > 0) this.#serveLine()
+    else this.#mustLine = false
+  }
+
+  #round(event: Envelope, fan: Fan): void {
+    this.#fan = fan
+    const isNew = fan.round(event, this.#changes)
+    this.#fan = undefined
+    if (isNew && this.#unbooked.push(fan) === UNBOOKED) this.book()
+  }
+
+  changed(): void {
+    this.#changes++
+    this.#fan?.stop()
+  }
+
+  book(): Direct | undefined {
+    for (const fan of this.#unbooked) fan.book()
+    this.#unbooked.length = 0
+    return this.#fan?.book()
   }
 
   #line(event: Envelope, targets: readonly Direct[]): void {
@@ -141,24 +175,4 @@ export class Dispatcher {
     if (queue.consumers.serve(BATCH, this.#turn)) this.#ready.push(queue)
     else queue.isReady = false
   }
-}
-
-/**
- * One message for as many handlers as possible, each its recipient in turn.
- * It stays with a handler that has not done with it when it returns; those with
- * wildcards need one of their own, which remembers what these stood for, and so
- * do all when each gets data of its own.
- */
-function share(event: Envelope, targets: readonly Direct[]): void {
-  const shared = new View(event)
-  let isTaken = event.stamp.origin.load !== undefined
-  for (let i = 0; i < targets.length; i++) {
-    const target = targets[i] as Direct // within the length
-    if (isTaken || !target.mayShare) target.receive(new View(event, target))
-    else {
-      shared.passTo(target)
-      isTaken = target.call(shared)
-    }
-  }
-  if (!isTaken) shared.passTo(undefined)
 }

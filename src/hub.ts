@@ -6,10 +6,10 @@
  * Layer 14.
  */
 import { refuseOption } from './checks.ts'
-import type { Direct, DirectHost } from './delivery/direct.ts'
+import type { Direct } from './delivery/direct.ts'
 import type { Message } from './delivery/message.ts'
 import type { MessageQueue } from './delivery/queue.ts'
-import type { QueueHost } from './delivery/rules.ts'
+import type { DirectHost, QueueHost } from './delivery/rules.ts'
 import { Workload } from './delivery/workload.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { BusbarError } from './errors.ts'
@@ -39,7 +39,7 @@ const resolved: Promise<void> = Promise.resolve()
 
 type Target = MessageQueue | Direct
 
-export class Hub implements QueueHost<MessageQueue>, DirectHost {
+export class Hub implements QueueHost<MessageQueue>, DirectHost<Direct> {
   readonly clock: Clock
   readonly random: () => number
   readonly dialect: Dialect

@@ -5,6 +5,7 @@
  * Layer 13.
  */
 import { Direct } from './delivery/direct.ts'
+import { Fan } from './delivery/fan.ts'
 import type { MessageQueue } from './delivery/queue.ts'
 import { TopicCache } from './topic/cache.ts'
 import type { Dialect } from './topic/dialect.ts'
@@ -20,6 +21,8 @@ export interface Route {
   readonly only: Direct | undefined
   readonly queues: readonly MessageQueue[]
   readonly directs: readonly Direct[]
+  /** Calls `directs` when there are several. */
+  readonly fan?: Fan | undefined
   /** Whether some of them look at the event before they take it. */
   readonly isSelective: boolean
 }
@@ -79,10 +82,12 @@ export class Router {
 const nowhere: Route = routeTo([])
 
 function routeTo(targets: readonly Target[]): Route {
+  const directs = targets.filter(isDirect)
   return {
     only: undefined,
     queues: targets.filter(isQueue),
-    directs: targets.filter(isDirect),
+    directs,
+    fan: directs.length > 0 ? new Fan(directs) : undefined,
     isSelective: targets.some((target) => target.isSelective),
   }
 }

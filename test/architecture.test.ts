@@ -50,7 +50,7 @@ const layers: readonly (readonly string[])[] = [
   ['delivery/queue.ts'],
   ['line.ts', 'options.ts'],
   ['delivery/consumer.ts', 'delivery/direct.ts'],
-  ['delivery/handling.ts', 'delivery/iterator.ts'],
+  ['delivery/fan.ts', 'delivery/handling.ts', 'delivery/iterator.ts'],
   // One broker's.
   ['dispatcher.ts', 'router.ts'],
   ['hub.ts'],

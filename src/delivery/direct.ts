@@ -14,25 +14,13 @@ import type { Scheduled } from '../time/schedule.ts'
 import { NOWHERE } from '../time/timed.ts'
 import { Delivery } from './delivery.ts'
 import type { Handler, Message } from './message.ts'
-import type { Facts } from './rules.ts'
-import { type TimeHost, Timetable } from './timetable.ts'
+import type { DirectHost } from './rules.ts'
+import { Timetable } from './timetable.ts'
 import { View } from './view.ts'
-import type { Workload } from './workload.ts'
 
 const resolved: Promise<void> = Promise.resolve()
 
 const none: readonly never[] = Object.freeze([])
-
-/** What a `Direct` asks of the broker. */
-export interface DirectHost extends TimeHost {
-  readonly workload: Workload
-  readonly observed: boolean
-  tell(what: 'delivered', direct: Direct, message: Message, facts: Facts): void
-  ended(direct: Direct, message: Message, facts: Facts & { readonly end: End }): void
-  /** A handler has returned, or a delayed event has gone; somebody may be waiting for that. */
-  moved(direct: Direct): void
-  retire(direct: Direct): void
-}
 
 /** What a `Direct` is made of. */
 export interface DirectParts {
@@ -53,7 +41,7 @@ export interface DirectParts {
 export class Direct implements Intake, Recipient, Scheduled {
   /** Itself, while receiving is nothing but calling the handler, so that `call` will do. */
   only: Direct | undefined
-  readonly #handler: Handler
+  readonly handler: Handler
   /** Calls of the handler, and how many of them are over: all that is counted when nothing special happens. */
   #called = 0
   #returned = 0
@@ -74,9 +62,9 @@ export class Direct implements Intake, Recipient, Scheduled {
   isOver = false
   /** Called when a handler has returned. */
   watchers: Set<() => void> | undefined
-  readonly #host: DirectHost
+  readonly #host: DirectHost<Direct>
   #isPaused = false
-  /** Whether `call` will do, and its message could be anybody's. */
+  /** Whether calling the handler is all there is to do, and its message could be anybody's. */
   mayShare = false
   /** What else there is to count; `acked` is what `#returned` has to be corrected by. */
   readonly #special: Counts = zeroCounts()
@@ -86,25 +74,33 @@ export class Direct implements Intake, Recipient, Scheduled {
   #isAbandoned = false
   #controller: AbortController | undefined
 
-  constructor({ filter, handler, where, params, isLiteral, order }: DirectParts, host: DirectHost) {
+  constructor({ filter, handler, where, params, isLiteral, order }: DirectParts, host: DirectHost<Direct>) {
     this.filter = filter
     this.where = where
     this.isSelective = where !== undefined
     this.params = params
     this.#isLiteral = isLiteral
     this.order = order
-    this.#handler = handler
+    this.handler = handler
     this.#host = host
     this.#review()
   }
 
   get counts(): Counts {
+    const isCalled = this.#host.dispatcher.book() === this
+    const called = this.#called + Number(isCalled)
     const counts = { ...this.#special }
-    counts.matched += this.#called
-    counts.delivered += this.#called
+    counts.matched += called
+    counts.delivered += called
     counts.acked += this.#returned
-    counts.inFlight += this.#called - this.#returned
+    counts.inFlight += called - this.#returned
     return counts
+  }
+
+  /** Puts calls on the books that a `Fan` has made. */
+  count(called: number, returned: number): void {
+    this.#called += called
+    this.#returned += returned
   }
 
   get signal(): AbortSignal {
@@ -119,18 +115,19 @@ export class Direct implements Intake, Recipient, Scheduled {
    * Receives a message whose recipient it is, while that is plain: what most
    * publishing comes to, so nothing is done here that can be done elsewhere.
    *
-   * @returns whether the handler has not done with the message when it returns
+   * @returns whether the handler has not done with the message yet
    */
   call(message: Message): boolean {
     this.#called++
-    const handler = this.#handler // called without `this`
+    const { handler } = this // called without `this`
+    let result: unknown
     try {
-      const result = handler(message)
-      if (result !== undefined) return this.#settle(message, result)
-      this.#returned++
+      result = handler(message)
     } catch (error) {
-      this.#finish(message, true, error)
+      return this.finish(message, true, error)
     }
+    if (result !== undefined) return this.settle(message, result)
+    this.#returned++
     return false
   }
 
@@ -139,12 +136,25 @@ export class Direct implements Intake, Recipient, Scheduled {
     if (this.isOver || this.#isPaused) return this.refuse(message, this.isOver ? 'cancelled' : 'overflowed')
     this.#called++
     this.#host.tell('delivered', this, message, { deliveryCount: 1 })
-    const handler = this.#handler // called without `this`
+    const { handler } = this // called without `this`
+    let result: unknown
     try {
-      this.#settle(message, handler(message))
+      result = handler(message)
     } catch (error) {
-      this.#finish(message, true, error)
+      return void this.finish(message, true, error)
     }
+    this.settle(message, result)
+  }
+
+  /** Its handler has returned. @returns whether it has not done with the message yet */
+  settle(message: Message, result: unknown): boolean {
+    try {
+      if (!isThenable(result)) return this.finish(message, false, undefined)
+      this.#await(message, result)
+    } catch (error) {
+      return this.finish(message, true, error)
+    }
+    return true
   }
 
   /** The event will be received later, in line. */
@@ -204,7 +214,7 @@ export class Direct implements Intake, Recipient, Scheduled {
   /** Delivers nothing while it is paused. */
   pause(isPaused: boolean): void {
     this.#isPaused = isPaused
-    this.#review()
+    this.#change()
   }
 
   drain(done: () => void): void {
@@ -214,7 +224,7 @@ export class Direct implements Intake, Recipient, Scheduled {
       if (queued + delayed + inFlight === 0) done()
     }
     this.watchers = new Set([look])
-    this.#review()
+    this.#change()
     look()
     // A `call` that this is asked for in tells nobody when it is over.
     void resolved.then(look)
@@ -231,7 +241,7 @@ export class Direct implements Intake, Recipient, Scheduled {
   close(reason: BusbarError): void {
     const special = this.#special
     this.isOver = true
-    this.#review()
+    this.#change()
     this.setHorizon(-Infinity)
     special.cancelled += special.queued
     special.queued = 0
@@ -250,16 +260,9 @@ export class Direct implements Intake, Recipient, Scheduled {
     this.#host.workload.busy -= running
   }
 
-  /** @returns whether the handler is still running */
-  #settle(message: Message, result: unknown): boolean {
-    const isRunning = isThenable(result)
-    if (isRunning) this.#await(message, result)
-    else this.#finish(message, false, undefined)
-    return isRunning
-  }
-
-  #tellWatchers(): void {
-    for (const watch of this.watchers ?? []) watch()
+  #change(): void {
+    this.#review()
+    this.#host.dispatcher.changed()
   }
 
   #review(): void {
@@ -296,12 +299,12 @@ export class Direct implements Intake, Recipient, Scheduled {
     const { workload } = this.#host
     workload.busy--
     workload.progress++
-    this.#finish(message, failed, error)
+    this.finish(message, failed, error)
     this.#host.moved(this)
   }
 
-  /** @param message may be left out when all went well and nobody observes */
-  #finish(message: Message | undefined, failed: boolean, error: unknown): void {
+  /** Its handler is done with the message, which may be left out when all went well and nobody observes. */
+  finish(message: Message | undefined, failed: boolean, error: unknown): false {
     const end: End = !failed ? 'acked' : this.isOver ? 'cancelled' : 'dropped'
     this.#returned++
     if (failed) {
@@ -310,6 +313,7 @@ export class Direct implements Intake, Recipient, Scheduled {
     }
     if (message !== undefined && (failed || this.#host.observed))
       this.#host.ended(this, message, { deliveryCount: 1, end, error })
-    if (this.watchers !== undefined) this.#tellWatchers()
+    if (this.watchers !== undefined) for (const watch of this.watchers) watch()
+    return false
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What goes into a queue from outside: its rules, those who take its messages,
- * and the broker that performs what it decides. Types only.
+ * What goes into a queue, or stands in its place, from outside: its rules, those
+ * who take its messages, and the broker that performs what it decides. Types only.
  *
  * Layer 7.
  */
@@ -9,6 +9,7 @@ import type { CloudEvent } from '../event/cloudevent.ts'
 import type { Envelope } from '../event/envelope.ts'
 import type { End } from '../stats.ts'
 import type { Delivery } from './delivery.ts'
+import type { Message } from './message.ts'
 import type { Backoff } from './redelivery.ts'
 import type { TimeHost } from './timetable.ts'
 import type { Turn } from './turn.ts'
@@ -54,6 +55,26 @@ export interface QueueHost<Queue> extends TimeHost {
   tell(what: 'delivered' | 'redelivered', queue: Queue, event: Envelope, facts: Facts): void
   ended(queue: Queue, event: Envelope, facts: Facts & { readonly end: End }): void
   deadLetter(queue: Queue, delivery: Delivery, reason: GivenUp, error: unknown): void
+}
+
+/** What a subscription that is called inside `publish()` asks of the broker. */
+export interface DirectHost<Direct> extends TimeHost {
+  readonly workload: Workload
+  readonly observed: boolean
+  readonly dispatcher: Caller<Direct>
+  tell(what: 'delivered', direct: Direct, message: Message, facts: Facts): void
+  ended(direct: Direct, message: Message, facts: Facts & { readonly end: End }): void
+  /** A handler has returned, or a delayed event has gone; somebody may be waiting for that. */
+  moved(direct: Direct): void
+  retire(direct: Direct): void
+}
+
+/** Who calls the handlers of several subscriptions, and counts that at first for all of them. */
+export interface Caller<Direct> {
+  /** A subscription does something else with a message than it did before. */
+  changed(): void
+  /** Puts what was counted on the books of the subscriptions. @returns whose handler is being called, which is not on its books */
+  book(): Direct | undefined
 }
 
 /** Who takes messages from a queue. */

@@ -22,8 +22,7 @@ export interface Settler extends Recipient {
 
 export class View implements Message, Holder {
   readonly #envelope: Envelope
-  /** Undefined once all have returned who shared the message: nothing is left to abort then. */
-  #recipient: Recipient | undefined
+  readonly #recipient: Recipient
   /** Undefined with `qos: 0`, where there is nothing to settle. */
   readonly #delivery: Delivery | undefined
   /** Made when somebody asks for it. */
@@ -31,15 +30,10 @@ export class View implements Message, Holder {
   /** The event with this message's own data, once it was read; not used while data is shared. */
   #event: CloudEvent | undefined
 
-  constructor(envelope: Envelope, recipient?: Recipient, delivery?: Delivery) {
+  constructor(envelope: Envelope, recipient: Recipient, delivery?: Delivery) {
     this.#envelope = envelope
     this.#recipient = recipient
     this.#delivery = delivery
-  }
-
-  /** It is somebody else's message now. */
-  passTo(recipient: Recipient | undefined): void {
-    this.#recipient = recipient
   }
 
   get topic(): string {
@@ -48,12 +42,12 @@ export class View implements Message, Holder {
 
   get data(): unknown {
     const envelope = this.#envelope
-    return envelope.stamp.origin.load === undefined ? envelope.data : this.event.data
+    return envelope.isCopied ? this.event.data : envelope.data
   }
 
   get event(): CloudEvent {
     const envelope = this.#envelope
-    return envelope.stamp.origin.load === undefined ? envelope.event : (this.#event ??= envelope.makeEvent())
+    return envelope.isCopied ? (this.#event ??= envelope.makeEvent()) : envelope.event
   }
 
   get id(): string {
@@ -69,7 +63,7 @@ export class View implements Message, Holder {
   }
 
   get params(): readonly string[] {
-    return this.#recipient?.params(this.#envelope.topic) ?? []
+    return this.#recipient.params(this.#envelope.topic)
   }
 
   get deliveryCount(): number {
@@ -81,7 +75,7 @@ export class View implements Message, Holder {
   }
 
   get signal(): AbortSignal {
-    if (this.#delivery === undefined && this.#recipient !== undefined) return this.#recipient.signal
+    if (this.#delivery === undefined) return this.#recipient.signal
     const signal = (this.#signal ??= new AbortController())
     return signal instanceof AbortController ? signal.signal : signal
   }
@@ -137,6 +131,6 @@ function isHeld(delivery: Delivery | undefined): delivery is Delivery {
   return delivery?.state === 'inFlight'
 }
 
-function settler(recipient: Recipient | undefined): Settler {
+function settler(recipient: Recipient): Settler {
   return recipient as Settler // with a delivery the recipient is one
 }

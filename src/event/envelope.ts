@@ -3,8 +3,9 @@
  * much as delivering it, so the attributes are kept as they came and put
  * together when somebody reads them.
  *
- * An envelope is also the message of a lone `qos: 0` handler: nothing can be
- * settled there, so publishing allocates nothing else.
+ * An envelope is also the message that `qos: 0` handlers share, one after the
+ * other: nothing can be settled there, so publishing allocates nothing else, and
+ * there is no field that one could edit for the next.
  *
  * Layer 5.
  */
@@ -69,44 +70,70 @@ export function isTimed({ ttlMs, delayMs, expiry }: Extras): boolean {
 }
 
 export class Envelope implements Message {
-  readonly topic: string
-  /** The data as the isolator stores it. */
-  readonly data: unknown
-  readonly extras: Extras | undefined
-  /** Number of the event in its broker, in the order of acceptance. */
-  serial: number
-  /** When it was accepted, and by whom. */
-  stamp: Stamp
-  /** Set when the envelope is a message. */
-  recipient: Recipient | undefined
+  readonly #topic: string
+  readonly #data: unknown
+  readonly #extras: Extras | undefined
+  #serial: number
+  #stamp: Stamp
+  /** Whose message it is now. */
+  #recipient: Recipient | undefined
   #event: CloudEvent | undefined
 
   constructor(topic: string, data: unknown, extras: Extras | undefined, serial: number, stamp: Stamp) {
-    this.topic = topic
-    this.data = data
-    this.extras = extras
-    this.serial = serial
-    this.stamp = stamp
+    this.#topic = topic
+    this.#data = data
+    this.#extras = extras
+    this.#serial = serial
+    this.#stamp = stamp
+  }
+
+  get topic(): string {
+    return this.#topic
+  }
+
+  /** The data as the isolator stores it. */
+  get data(): unknown {
+    return this.#data
+  }
+
+  get extras(): Extras | undefined {
+    return this.#extras
+  }
+
+  /** Number of the event in its broker, in the order of acceptance. */
+  get serial(): number {
+    return this.#serial
+  }
+
+  /** Whether each message has data of its own, so that nobody may share one. */
+  get isCopied(): boolean {
+    return this.#stamp.origin.load !== undefined
+  }
+
+  /** It is the message of somebody else now, or of nobody any more. */
+  passTo(recipient: Recipient | undefined): void {
+    this.#recipient = recipient
   }
 
   /** A publish that waited for room happens when it is accepted, not when it was called. */
   restamp(serial: number, stamp: Stamp): void {
-    this.serial = serial
-    this.stamp = stamp
+    this.#serial = serial
+    this.#stamp = stamp
     this.#event = undefined
   }
 
   get order(): number {
-    return this.serial
+    return this.#serial
   }
 
   get key(): string | undefined {
-    return this.extras?.key
+    return this.#extras?.key
   }
 
   /** When it expires, on the broker's clock. */
   get expiresAt(): number {
-    const { extras, stamp } = this
+    const extras = this.#extras
+    const stamp = this.#stamp
     if (extras?.ttlMs !== undefined) return stamp.now + extras.ttlMs
     // An absolute time is relative to the moment of acceptance, so that a jump of the wall clock changes nothing later.
     return extras?.expiry === undefined ? Infinity : stamp.now + extras.expiry - stamp.wall
@@ -114,8 +141,8 @@ export class Envelope implements Message {
 
   /** When it may be delivered, on the broker's clock. */
   get dueAt(): number {
-    const delayMs = this.extras?.delayMs ?? 0
-    return delayMs > 0 ? this.stamp.now + delayMs : -Infinity
+    const delayMs = this.#extras?.delayMs ?? 0
+    return delayMs > 0 ? this.#stamp.now + delayMs : -Infinity
   }
 
   /** When a delay until `dueAt` is over: then, or when the event expires before that. */
@@ -124,15 +151,15 @@ export class Envelope implements Message {
   }
 
   get sequence(): number | undefined {
-    return this.extras?.sequence
+    return this.#extras?.sequence
   }
 
   get attachment(): unknown {
-    return this.extras?.attachment
+    return this.#extras?.attachment
   }
 
   get id(): string {
-    return this.extras?.attributes.id ?? this.stamp.origin.idPrefix + this.serial.toString(36)
+    return this.#extras?.attributes.id ?? this.#stamp.origin.idPrefix + this.#serial.toString(36)
   }
 
   get event(): CloudEvent {
@@ -141,12 +168,13 @@ export class Envelope implements Message {
 
   /** The event with data of its own, unless all share theirs. */
   makeEvent(): CloudEvent {
-    const { extras, stamp, topic } = this
+    const extras = this.#extras
+    const stamp = this.#stamp
     const event: { [name: string]: unknown } = {
       specversion: '1.0',
       id: this.id,
       source: stamp.origin.source,
-      type: topic,
+      type: this.#topic,
       time: (stamp.text ??= new Date(stamp.wall).toISOString()),
     }
     if (extras !== undefined) {
@@ -154,7 +182,7 @@ export class Envelope implements Message {
       if (extras.ttlMs !== undefined) event.expirytime = new Date(stamp.wall + extras.ttlMs).toISOString()
     }
     const { load } = stamp.origin
-    const data = load === undefined ? this.data : load(this.data)
+    const data = load === undefined ? this.#data : load(this.#data)
     if (data !== undefined) event.data = data
     return Object.freeze(event) as unknown as CloudEvent // all required attributes are set above
   }
@@ -168,11 +196,11 @@ export class Envelope implements Message {
   }
 
   get params(): readonly string[] {
-    return to(this.recipient).params(this.topic)
+    return this.#recipient?.params(this.#topic) ?? []
   }
 
   get signal(): AbortSignal {
-    return to(this.recipient).signal
+    return this.#recipient?.signal ?? new AbortController().signal
   }
 
   ack(): boolean {
@@ -190,9 +218,4 @@ export class Envelope implements Message {
   extend(): boolean {
     return false
   }
-}
-
-/** Not a private method: objects of a class that has one carry a mark for it, which takes time and 8 bytes. */
-function to(recipient: Recipient | undefined): Recipient {
-  return recipient as Recipient // who reads an envelope as a message is one
 }
