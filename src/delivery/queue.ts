@@ -92,9 +92,7 @@ export class MessageQueue implements Scheduled {
     return Math.min(this.times.next, this.#backlog.nextExpiry)
   }
 
-  /**
-   * An event that matches. @param isForced whether it is taken in beyond the capacity
-   */
+  /** An event that matches. @param isForced whether it is taken in beyond the capacity */
   offer(event: Envelope, isForced: boolean): void {
     this.counts.matched++
     if (isForced || this.mayWait || this.hasRoom) this.#accept(event)
