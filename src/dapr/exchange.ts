@@ -23,6 +23,8 @@ export interface ExchangeHost {
   readonly isFull: boolean
   handle(request: ApiRequest): ApiResponse | Promise<ApiResponse>
   onError(error: unknown): void
+  /** Has `send` called soon, together with that of other exchanges. */
+  sendSoon(exchange: Exchange): void
   /** Asks to keep so many more bytes. */
   hold(size: number): boolean
   release(size: number): void
@@ -38,6 +40,9 @@ const MAX_IGNORED = 256 * 1024
 
 const NONE = new Uint8Array(0)
 
+const BUSY: ApiResponse = busy()
+const INTERNAL: ApiResponse = refusal(500, 'ERR_INTERNAL', 'Something went wrong in the sidecar')
+
 export interface ExchangeParts {
   readonly host: ExchangeHost
   readonly request: IncomingMessage
@@ -52,6 +57,8 @@ export class Exchange implements RequestHead {
   readonly #response: ServerResponse
   /** Whether the client still waits for a word before it sends its body. */
   #isAsking: boolean
+  /** What goes out next. */
+  #answer: ApiResponse = INTERNAL
   /** What has come in; undefined when it is not kept, or not any more. */
   #body: Bytes | undefined
   /** Bytes held of what all exchanges may hold. */
@@ -119,8 +126,8 @@ export class Exchange implements RequestHead {
     this.#request.on('data', (chunk: Uint8Array) => this.#onData(chunk))
     this.#request.on('end', () => this.#onEnd())
     const refused = guardRequest(this, this.#host.guard)
-    if (refused !== undefined) this.#answer(refused)
-    else if (this.#host.isFull) this.#answer(BUSY)
+    if (refused !== undefined) this.#finish(refused)
+    else if (this.#host.isFull) this.#finish(BUSY)
     else if (Number(this.header('content-length') ?? 0) > this.#host.maxBodySize) this.#handle(NONE, true)
     else {
       this.#body = new Bytes(this.#host.maxBodySize)
@@ -133,7 +140,7 @@ export class Exchange implements RequestHead {
     if (this.#body === undefined) this.#ignore(chunk)
     else if (!this.#host.hold(chunk.length)) {
       this.#letGo()
-      this.#answer(BUSY)
+      this.#finish(BUSY)
     } else {
       this.#heldSize += chunk.length
       if (this.#body.add(chunk)) return
@@ -163,7 +170,7 @@ export class Exchange implements RequestHead {
       const request = new ReceivedRequest({ method, target, body, isTooLarge, rawHeaders: this.#request.rawHeaders })
       const answer = this.#host.handle(request)
       if (isThenable(answer)) this.#await(answer)
-      else this.#answer(answer)
+      else this.#finish(answer)
     } catch (error) {
       this.#fail(error)
     }
@@ -172,22 +179,32 @@ export class Exchange implements RequestHead {
   /** A client that goes does not take back what it has asked for: until that is done, its request is here. */
   #await(answer: Promise<ApiResponse>): void {
     this.#isHandling = true
+    const finish = (known: ApiResponse): void => this.#finish(known)
+    const fail = (error: unknown): void => this.#fail(error)
     const end = (): void => {
       this.#isHandling = false
       if (this.#isClosed) this.#end()
     }
-    void handled(answer.then(this.#answer, this.#fail).then(end))
+    void handled(answer.then(finish, fail).then(end))
   }
 
-  readonly #answer = (answer: ApiResponse): void => {
+  /** Who is in the middle of sending is answered at once, to be told that there is no need. */
+  #finish(answer: ApiResponse): void {
+    this.#answer = answer
+    if (this.isReceived) this.#host.sendSoon(this)
+    else this.send()
+  }
+
+  /** Writes the answer. */
+  send(): void {
     try {
-      this.#write(answer)
+      this.#write(this.#answer)
     } catch (error) {
       this.#fail(error)
     }
   }
 
-  readonly #fail = (error: unknown): void => {
+  #fail(error: unknown): void {
     if (!this.#response.destroyed && !this.isAnswered) {
       for (const name of this.#response.getHeaderNames()) this.#response.removeHeader(name)
       this.#write(INTERNAL)
@@ -225,9 +242,6 @@ export class Exchange implements RequestHead {
     this.#host.onOver(this)
   }
 }
-
-const BUSY: ApiResponse = busy()
-const INTERNAL: ApiResponse = refusal(500, 'ERR_INTERNAL', 'Something went wrong in the sidecar')
 
 function busy(): ApiResponse {
   const answer = refusal(503, 'ERR_BUSY', 'There is no room for more requests at the moment')

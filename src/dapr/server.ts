@@ -15,7 +15,7 @@ import type { Duplex } from 'node:stream'
 import { checkOne, refuseOption, TEXT } from '../checks.ts'
 import { quote } from '../errors.ts'
 import { EVERYWHERE, isLoopback } from '../http/host.ts'
-import { type Clock, MAX_TIMER_MS, SystemClock } from '../time/clock.ts'
+import { type Clock, MAX_TIMER_MS, nextTurn, SystemClock } from '../time/clock.ts'
 import { Exchange, type ExchangeHost } from './exchange.ts'
 import { digestOf, type GuardSettings, hostCheck, refusal } from './guard.ts'
 import type { ApiRequest, ApiResponse } from './wire.ts'
@@ -72,6 +72,8 @@ export class HttpServer {
   readonly #listeners: Server[] = []
   /** In the order of their beginning. */
   readonly #exchanges = new Set<Exchange>()
+  /** Those whose answers go out when all that has come in so far has been handled. */
+  #toSend: Exchange[] = []
   /** Bytes of bodies. */
   #heldSize = 0
   #droppedCount = 0
@@ -129,6 +131,7 @@ export class HttpServer {
    * @param graceMs default 5000; `Infinity` to wait as long as it takes
    */
   close(graceMs: number = 5000): Promise<void> {
+    this.#send()
     this.#closing ??= this.#close(graceMs)
     return this.#closing
   }
@@ -153,6 +156,7 @@ export class HttpServer {
       },
       handle,
       onError,
+      sendSoon: (exchange) => this.#sendSoon(exchange),
       hold: (bytes) => this.#heldSize + bytes <= maxBodiesSize && ((this.#heldSize += bytes), true),
       release: (bytes) => void (this.#heldSize -= bytes),
       onOver: (exchange) => this.#onOver(exchange),
@@ -222,6 +226,20 @@ export class HttpServer {
     const exchange = new Exchange({ host: this.#shared, request, response, isAsking })
     this.#exchanges.add(exchange)
     exchange.begin()
+  }
+
+  /**
+   * An answer wakes its client, which costs more than making the answer. Those
+   * that go out in a row wake it once, and it reads the others on its way.
+   */
+  #sendSoon(exchange: Exchange): void {
+    if (this.#toSend.push(exchange) === 1) nextTurn(() => this.#send())
+  }
+
+  #send(): void {
+    const exchanges = this.#toSend
+    this.#toSend = []
+    for (const exchange of exchanges) exchange.send()
   }
 
   /** Broken HTTP, or too slow. It concerns the request that is still coming in, or what came after the last one. */

@@ -127,6 +127,26 @@ describe('HttpServer', () => {
     assert.match(client.text, /\r\n\/1HTTP[^]*\r\n\/2HTTP[^]*\r\n\/3$/)
   })
 
+  it('forgets what it has answered while the connection stays open', async () => {
+    const heads: WeakRef<object>[] = []
+    world = await World.start({
+      handle: (request) => {
+        const head: unknown = Reflect.get(request, 'rawHeaders') // shared with the request of node:http
+        assert.ok(typeof head === 'object' && head !== null)
+        heads.push(new WeakRef(head))
+        return DONE
+      },
+    })
+    const client = world.client()
+    for (let count = 1; count <= 20; count++) await client.say(GOOD).answers(count)
+    world.handled.splice(0)
+    await turns(2)
+    assert.ok(globalThis.gc, 'needs --expose-gc')
+    globalThis.gc()
+    const kept = heads.filter((head) => head.deref() !== undefined)
+    assert.ok(kept.length <= 2, `${kept.length} of 20 are kept`) // node:http itself keeps the last one
+  })
+
   describe('with bad input', () => {
     const refused: readonly (readonly [what: string, text: string, statuses: readonly number[]])[] = [
       ['a body that is shorter than announced', `${HEAD}Content-Length: 3\r\n\r\nab`, [400]],
@@ -588,6 +608,21 @@ describe('HttpServer', () => {
       }
       assert.deepEqual((await silent.closed()).statuses, [])
     })
+
+    for (const graceMs of [0, Infinity]) {
+      it(`sends answers that are known before it closes, with a grace time of ${graceMs} ms`, async () => {
+        let closed: Promise<void> | undefined
+        const close = (): void => void (closed ??= world.server.close(graceMs))
+        const handle = (): ApiResponse => {
+          queueMicrotask(close)
+          return DONE
+        }
+        world = await World.start({ handle, clock: new ManualClock() })
+        const client = await world.client().say(GOOD).closed()
+        assert.deepEqual(client.statuses, [204])
+        await closed
+      })
+    }
 
     it('waits for nobody who has asked nothing', async () => {
       world = await World.start({ clock: new ManualClock() })
