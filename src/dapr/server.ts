@@ -70,8 +70,13 @@ export class HttpServer {
   readonly #shared: ExchangeHost
   /** One for each address. */
   readonly #listeners: Server[] = []
-  /** In the order of their beginning. */
-  readonly #exchanges = new Set<Exchange>()
+  /**
+   * Those that are not over, by connection, in the order of their beginning. A
+   * set of them all would cost more than it looks: the tables that it outgrows
+   * keep what was in them alive until the next great garbage collection.
+   */
+  readonly #exchanges = new WeakMap<Duplex, Exchange[]>()
+  #exchangeCount = 0
   /** Those whose answers go out when all that has come in so far has been handled. */
   #toSend: Exchange[] = []
   /** Bytes of bodies. */
@@ -143,7 +148,7 @@ export class HttpServer {
     const { maxBodiesSize = Math.max(DEFAULT_MAX_BODIES_SIZE, 2 * maxBodySize) } = this.#options
     const isEverywhere = this.#hosts.some((name) => EVERYWHERE.includes(name))
     const isClosing = (): boolean => this.#closing !== undefined
-    const isFull = (): boolean => this.#exchanges.size > maxRequests
+    const isFull = (): boolean => this.#exchangeCount > maxRequests
     return {
       // Who listens everywhere cannot know by which names; the token, which is needed then, is shown by no rebound page.
       guard: { hosts: hostCheck(isEverywhere ? 'any' : [...this.#hosts, ...allowedHosts]), tokens },
@@ -224,7 +229,10 @@ export class HttpServer {
 
   #begin(request: IncomingMessage, response: ServerResponse, isAsking: boolean): void {
     const exchange = new Exchange({ host: this.#shared, request, response, isAsking })
-    this.#exchanges.add(exchange)
+    const others = this.#exchanges.get(request.socket)
+    if (others === undefined) this.#exchanges.set(request.socket, [exchange])
+    else others.push(exchange)
+    this.#exchangeCount++
     exchange.begin()
   }
 
@@ -257,19 +265,21 @@ export class HttpServer {
   }
 
   #exchangesOn(socket: Duplex): Exchange[] {
-    return [...this.#exchanges].filter((exchange) => exchange.socket === socket)
+    return this.#exchanges.get(socket) ?? []
   }
 
   #onOver(exchange: Exchange): void {
-    this.#exchanges.delete(exchange)
-    if (this.#closing !== undefined && this.#exchanges.size === 0) this.#cut()
+    const open = this.#exchangesOn(exchange.socket)
+    open.splice(open.indexOf(exchange), 1)
+    this.#exchangeCount--
+    if (this.#closing !== undefined && this.#exchangeCount === 0) this.#cut()
   }
 
   async #close(graceMs: number): Promise<void> {
     const { clock = new SystemClock() } = this.#options
     const closed = this.#listeners.map((listener) => new Promise<void>((resolve) => listener.close(() => resolve())))
     const timer = clock.setTimer(() => this.#cut(), Math.min(graceMs, MAX_TIMER_MS))
-    if (graceMs === 0 || this.#exchanges.size === 0) this.#cut()
+    if (graceMs === 0 || this.#exchangeCount === 0) this.#cut()
     await Promise.all(closed)
     clock.clearTimer(timer)
   }
