@@ -17,13 +17,11 @@ import type { Isolator } from './event/isolation.ts'
 import type { Hub } from './hub.ts'
 import type { Waiter } from './line.ts'
 import { checkPublish, type PublishOptions } from './options.ts'
-import { handled } from './promises.ts'
+import { done, handled } from './promises.ts'
 import type { Route } from './router.ts'
 
 /** The last moment that a date can stand for. */
 const LAST_DATE_MS = 8.64e15
-
-const resolved: Promise<void> = Promise.resolve()
 
 export class Acceptance {
   /** Events accepted, dead letters included. */
@@ -60,7 +58,7 @@ export class Acceptance {
       if (only === undefined) return this.#offer(event, route)
       this.published++
       this.#hub.dispatcher.call(event, only)
-      return resolved
+      return done
     } catch (error) {
       return this.#refuse(error, topic)
     }
@@ -74,7 +72,7 @@ export class Acceptance {
     this.published++
     for (let i = 0; i < queues.length; i++) queues[i]?.offer(event, false)
     if (directs.length > 0) this.#hub.dispatcher.fanOut(event, directs, fan)
-    return resolved
+    return done
   }
 
   #publish(topic: string, data: unknown, options: PublishOptions | undefined, route: Route): Promise<void> {
@@ -88,7 +86,7 @@ export class Acceptance {
   /** Accepts the event, or lets it wait for room. */
   #admit(event: Envelope, route: Route, signal: AbortSignal | undefined): Promise<void> {
     const full = this.#enter(event, route)
-    return full === undefined ? resolved : this.#wait(event, full, signal)
+    return full === undefined ? done : this.#wait(event, full, signal)
   }
 
   /** A message goes to the dead letter topic of its queue; that never waits. */

@@ -1,9 +1,12 @@
 /**
  * What the platform's promises lack: being left alone, and being told from
- * other values.
+ * other values and from one another.
  *
  * Layer 0.
  */
+
+/** Of what has happened already. Whoever is handed this one has no need to wait for it. */
+export const done: Promise<void> = Promise.resolve()
 
 /** A promise whose rejection is known otherwise, so that it never becomes an unhandled one. */
 export function handled<T>(promise: Promise<T>): Promise<T> {

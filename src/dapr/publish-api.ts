@@ -6,6 +6,7 @@
  */
 import { BusbarError } from '../errors.ts'
 import type { PublishOptions } from '../options.ts'
+import { done } from '../promises.ts'
 import type { Clock } from '../time/clock.ts'
 import { type BulkEntry, type BulkFault, readEntries } from './bulk-entries.ts'
 import { envelopeOf, type Occasion, type Publication, type Publishable } from './envelope.ts'
@@ -59,13 +60,16 @@ interface Job {
 const DONE: ApiResponse = { status: 204, headers: {}, body: '' }
 const TOO_LARGE = 'stream too large'
 
-/** Publishes the body as one event. Never rejects. */
-export function publishSingle(port: PublishPort, request: ApiRequest, route: PublishRoute): Promise<ApiResponse> {
+/** An answer: at once, unless the event has to wait for room. */
+type Answer = ApiResponse | Promise<ApiResponse>
+
+/** Publishes the body as one event. Never throws nor rejects. */
+export function publishSingle(port: PublishPort, request: ApiRequest, route: PublishRoute): Answer {
   return run({ port, request, route }, single)
 }
 
-/** Publishes a JSON array of entries, each an event of its own. Never rejects. */
-export function publishBulk(port: PublishPort, request: ApiRequest, route: PublishRoute): Promise<ApiResponse> {
+/** Publishes a JSON array of entries, each an event of its own. Never throws nor rejects. */
+export function publishBulk(port: PublishPort, request: ApiRequest, route: PublishRoute): Answer {
   return run({ port, request, route }, bulk)
 }
 
@@ -76,17 +80,21 @@ interface Call {
 }
 
 /** What both have in common: trace context and baggage come back in the answer, whatever it is. */
-async function run(call: Call, publish: (job: Job) => Promise<ApiResponse>): Promise<ApiResponse> {
+function run(call: Call, publish: (job: Job) => Answer): Answer {
   const { request, port } = call
   const baggage = (port.isTracing && request.header('baggage')) || ''
   const fault = baggageFault(baggage)
   if (fault !== undefined) return baggageInvalid(fault)
   const trace = port.isTracing ? readTrace(request) : NO_TRACE
   const job = jobOf(call, trace)
-  const response = 'status' in job ? job : await publish(job)
-  if (trace.traceparent === '' && baggage === '') return response
+  const answer = 'status' in job ? job : publish(job)
+  if (trace.traceparent === '' && baggage === '') return answer
   const echoed = Object.entries({ ...trace, baggage }).filter(([, value]) => value !== '')
-  return { ...response, headers: { ...response.headers, ...Object.fromEntries(echoed) } }
+  const withEcho = (response: ApiResponse): ApiResponse => ({
+    ...response,
+    headers: { ...response.headers, ...Object.fromEntries(echoed) },
+  })
+  return answer instanceof Promise ? answer.then(withEcho) : withEcho(answer)
 }
 
 /** @returns the answer when it ends here */
@@ -120,13 +128,16 @@ function jobOf({ port, request, route }: Call, trace: TraceContext): Job | ApiRe
   return { request, target, metadata, occasion }
 }
 
-async function single(job: Job): Promise<ApiResponse> {
+function single(job: Job): Answer {
   const { request, metadata, occasion } = job
   const event = eventOf({ contentType: request.header('content-type'), body: request.body, metadata }, occasion)
   if ('status' in event) return event
   if (!isAllowed(job)) return topicForbidden(occasion)
-  const failure = await publish(job, event)
-  return failure === undefined ? DONE : publishFailed(occasion, failure.why, failure.status)
+  const waiting = publish(job, event)
+  if (waiting === undefined) return DONE
+  return waiting.then((failure) =>
+    failure === undefined ? DONE : publishFailed(occasion, failure.why, failure.status),
+  )
 }
 
 async function bulk(job: Job): Promise<ApiResponse> {
@@ -200,12 +211,17 @@ interface Failure {
   readonly why: string
 }
 
-async function publish({ target, occasion }: Job, { data, options }: Publishable): Promise<Failure | undefined> {
+/** @returns undefined when the broker has accepted the event; else why it did not, once that is known */
+function publish({ target, occasion }: Job, { data, options }: Publishable): Promise<Failure | undefined> | undefined {
   try {
-    await target.publish(occasion.topic, data, options)
-    return undefined
+    const accepted = target.publish(occasion.topic, data, options)
+    return accepted === done ? undefined : accepted.then(() => undefined, failureFrom)
   } catch (error) {
-    const isTopic = error instanceof BusbarError && error.code === 'ERR_TOPIC_INVALID'
-    return { status: isTopic ? 400 : 500, why: error instanceof Error ? error.message : String(error) }
+    return Promise.resolve(failureFrom(error))
   }
+}
+
+function failureFrom(error: unknown): Failure {
+  const isTopic = error instanceof BusbarError && error.code === 'ERR_TOPIC_INVALID'
+  return { status: isTopic ? 400 : 500, why: error instanceof Error ? error.message : String(error) }
 }

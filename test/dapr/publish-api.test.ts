@@ -24,6 +24,11 @@ interface Given {
   readonly publish?: (topic: string, data: unknown, options: PublishOptions) => Promise<void>
 }
 
+interface More {
+  readonly headers?: Headers
+  readonly isTooLarge?: boolean
+}
+
 /** A sidecar with the app id `myapp` and one component, `mypub`. */
 class Sidecar {
   readonly broker: Broker<AnyTopics, 'prefix'>
@@ -53,20 +58,20 @@ class Sidecar {
     }
   }
 
-  async send(
-    target: string,
-    body: unknown = '',
-    more: { headers?: Headers; isTooLarge?: boolean } = {},
-  ): Promise<ApiResponse> {
+  async send(target: string, body?: unknown, more?: More): Promise<ApiResponse> {
+    const response = await this.ask(target, body, more)
+    await this.broker.settled()
+    return response
+  }
+
+  ask(target: string, body: unknown = '', more: More = {}): ApiResponse | Promise<ApiResponse> {
     const { headers = {}, isTooLarge = false } = more
     const bytes =
       body instanceof Uint8Array ? body : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))
     const request: ApiRequest = { method: 'POST', target, header: (name) => headers[name], body: bytes, isTooLarge }
     const route = routeOf('POST', target)
     assert.ok(route.kind === 'publish' || route.kind === 'bulkPublish')
-    const response = await (route.kind === 'publish' ? publishSingle : publishBulk)(this.#port, request, route)
-    await this.broker.settled()
-    return response
+    return (route.kind === 'publish' ? publishSingle : publishBulk)(this.#port, request, route)
   }
 
   /** The bodies that an app would get. */
@@ -368,6 +373,25 @@ describe('publishSingle', () => {
       },
     })
     assertRefused(await throwing.send(one, 'hi'), failed('at once'))
+  })
+})
+
+describe('publishSingle, waiting', () => {
+  it('answers at once what the broker accepts at once', () => {
+    assert.deepEqual(new Sidecar().ask(one, 'hi'), { status: 204, headers: {}, body: '' })
+  })
+
+  it('answers when there is room where the event has to wait for that', async () => {
+    const sidecar = new Sidecar({ subscribe: { capacity: 1, concurrency: 1 } })
+    void sidecar.broker.publish('b', 1)
+    const answer = sidecar.ask(one, 'hi')
+    assert.ok(answer instanceof Promise)
+    assertDone(await answer)
+    await sidecar.broker.settled()
+    assert.deepEqual(
+      sidecar.messages.map(({ topic }) => topic),
+      ['b', 'a'],
+    )
   })
 })
 
