@@ -116,7 +116,7 @@ function plainEvent(content: Content, facts: PlainFacts, occasion: Occasion): Pu
   const type = overrides.type || TYPE
   const subject = overrides.subject || undefined
   const ttlMs = ttlOf(metadata)
-  const body = writeStrings(dataMember(content), {
+  const members = {
     datacontenttype,
     expiration: ttlMs === undefined ? undefined : utcTime(wallTime + ttlMs),
     id,
@@ -130,9 +130,12 @@ function plainEvent(content: Content, facts: PlainFacts, occasion: Occasion): Pu
     traceparent,
     tracestate,
     type,
-  })
+  }
   // Its time is left to the broker, whose clock says the same and more exactly.
   const attributes = { id, source, type, subject, datacontenttype, traceparent, tracestate }
+  const toBody = (): string => writeStrings(dataMember(content), members)
+  // Bytes are handed to handlers, who may change them.
+  const body = content.kind === 'bytes' ? toBody() : toBody
   const wire = new WireEvent(body, false, metadata, isTraceparent(traceparent) ? traceparent : '')
   return publishable(
     wire,

@@ -68,21 +68,30 @@ export type Metadata = ReadonlyMap<string, string>
  * `attachment` of its publish): the bytes that go out again, unchanged.
  */
 export class WireEvent {
-  /** UTF-8. The whole CloudEvent as JSON, or, when `isRaw`, just what was published. */
-  readonly body: string | Uint8Array
   readonly isRaw: boolean
   /** Travels on: becomes headers of the delivery. */
   readonly metadata: Metadata
   /** For the header of the delivery: W3C trace context of the publisher, '' when there was none, undefined in raw events. */
   readonly traceparent: string | undefined
+  #body: WireBody | (() => WireBody)
 
-  constructor(body: string | Uint8Array, isRaw: boolean, metadata: Metadata, traceparent: string | undefined) {
-    this.body = body
+  /** @param body or what makes it, which is called once at most: many an event is delivered to handlers only, which need none */
+  constructor(body: WireBody | (() => WireBody), isRaw: boolean, metadata: Metadata, traceparent: string | undefined) {
+    this.#body = body
     this.isRaw = isRaw
     this.metadata = metadata
     this.traceparent = traceparent
   }
+
+  /** UTF-8. The whole CloudEvent as JSON, or, when `isRaw`, just what was published. */
+  get body(): WireBody {
+    if (typeof this.#body === 'function') this.#body = this.#body()
+    return this.#body
+  }
 }
+
+/** Text goes out as UTF-8. */
+export type WireBody = string | Uint8Array
 
 /** One rule of a subscription: an empty `match` holds always. */
 export interface Rule {

@@ -392,6 +392,26 @@ describe('envelopeOf a CloudEvent', () => {
   })
 })
 
+describe('WireEvent.body', () => {
+  it('is made once, and not before somebody asks', () => {
+    let made = 0
+    const wire = new WireEvent(() => `${++made}`, false, metadataOf(''), '')
+    assert.equal(made, 0)
+    assert.deepEqual([wire.body, wire.body, made], ['1', '1', 1])
+  })
+
+  for (const [contentType, body, change] of [
+    ['application/json', '{"x":[1]}', (data: unknown) => (data as { x: number[] }).x.push(2)],
+    ['application/octet-stream', 'hello', (data: unknown) => (data as Uint8Array).fill(0)],
+  ] as const) {
+    it(`is what was published under ${contentType}, whatever a handler does to its data`, () => {
+      const [event, changed] = [built(body, { contentType }), built(body, { contentType })]
+      change(changed.data)
+      assert.equal(changed.wire.body, event.wire.body)
+    })
+  }
+})
+
 describe('envelopeOf a raw body', () => {
   it('is the body, and nothing else', () => {
     const body = Uint8Array.of(0x7b, 0xff)
@@ -403,6 +423,7 @@ describe('envelopeOf a raw body', () => {
       contentType: 'application/json',
     })
     assert.deepEqual(event.wire, new WireEvent(body, true, metadataOf(query), undefined))
+    assert.deepEqual(event.wire.body, body)
     assert.deepEqual(event.data, body)
     assert.deepEqual(attributes(event), {})
   })
