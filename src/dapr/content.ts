@@ -84,8 +84,8 @@ export function fromBase64(text: string): Uint8Array | number {
   return base64.length % 4 === 0 ? bytesOf(Buffer.from(base64, 'base64')) : base64.length
 }
 
-function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
-  return Buffer.from(buffer, byteOffset, byteLength)
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 function isUtf8(bytes: Uint8Array): boolean {
