@@ -38,6 +38,8 @@ export interface ExchangeHost {
  */
 const MAX_IGNORED = 256 * 1024
 
+const NO_CONTENT = 204
+
 const NONE = new Uint8Array(0)
 
 const BUSY: ApiResponse = busy()
@@ -217,8 +219,11 @@ export class Exchange implements RequestHead {
     response.statusCode = status
     for (const name of Object.keys(headers)) response.setHeader(name, headers[name] ?? '')
     if (this.#host.isClosing) response.shouldKeepAlive = false
-    if (this.isReceived) response.end(body)
-    else this.#writeEarly(body)
+    if (this.isReceived) {
+      // With its head written and no body to follow, the answer takes a shorter way through the socket.
+      if (status === NO_CONTENT) response.writeHead(status)
+      response.end(body)
+    } else this.#writeEarly(body)
   }
 
   /** The answer goes out whole; its end, which closes the connection, waits until the client has had its say. */
