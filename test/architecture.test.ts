@@ -65,6 +65,7 @@ const layers: readonly (readonly string[])[] = [
     'dapr/duration.ts',
     'dapr/expression.ts',
     'dapr/fields.ts',
+    'dapr/ids.ts',
     'dapr/json-text.ts',
     'dapr/log.ts',
     'dapr/paths.ts',

@@ -28,6 +28,7 @@ import type {
   DaprSubscribeOptions,
   DaprSubscription,
 } from './handler-sink.ts'
+import { uuids } from './ids.ts'
 import { type Log, reasonOf, safeLog } from './log.ts'
 import type { Pubsub } from './pubsub.ts'
 import { openPubsubs } from './pubsubs.ts'
@@ -100,7 +101,7 @@ export class DaprSidecar implements AsyncDisposable {
     const configuration = readConfiguration(options, appId, this.#log)
     const { isTracing, subscriptions } = configuration
     this.#declared = subscriptions
-    const newId = (): string => crypto.randomUUID()
+    const newId = uuids()
     const localTime = localTimes()
     this.#pubsubs = openPubsubs({
       ...configuration,
