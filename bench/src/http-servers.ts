@@ -15,6 +15,9 @@ import { listenTo, type Servable, serve } from './remote.ts'
 
 const PATH = '/v1.0/publish/pubsub/orders'
 
+/** A connection may wait for its turn as long as it takes the others to have theirs; node:http would close it after 5 s. */
+const PATIENT = { keepAliveTimeout: 120_000 }
+
 const servers: Readonly<Record<string, Servable>> = {
   async [BUSBAR](tally) {
     const broker = new Broker<{ orders: Data }>()
@@ -26,7 +29,7 @@ const servers: Readonly<Record<string, Servable>> = {
 
   /** Reads a body without a look at it. It is also the app to deliver to: those that ask it have no body. */
   'node:http'(tally) {
-    const server = createServer((request, response) => {
+    const server = createServer(PATIENT, (request, response) => {
       let size = 0
       request.on('data', (chunk: Uint8Array) => {
         size += chunk.length
@@ -40,7 +43,7 @@ const servers: Readonly<Record<string, Servable>> = {
   },
 
   async fastify(tally) {
-    const app = fastify()
+    const app = fastify(PATIENT)
     app.post<{ Body: Data }>(PATH, (request, reply) => {
       tally.received += request.body.value
       reply.code(204).send()
@@ -54,7 +57,7 @@ const servers: Readonly<Record<string, Servable>> = {
       tally.received += (request.body as Data).value // express.json() has parsed what is sent
       response.status(204).end()
     })
-    return listenTo(createServer(app))
+    return listenTo(createServer(PATIENT, app))
   },
 }
 
