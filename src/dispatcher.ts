@@ -60,6 +60,11 @@ export class Dispatcher implements Caller<Direct> {
     )
   }
 
+  /** Whether `qos: 0` handlers are being called, or events wait for that: also one that has ended may still have to count an event. */
+  get isCalling(): boolean {
+    return this.#mustLine
+  }
+
   /** Whether nothing more may be delivered before the event loop has turned. */
   readonly mustYield = (): boolean => {
     if (!this.#turn.spend()) return false
@@ -102,7 +107,7 @@ export class Dispatcher implements Caller<Direct> {
     this.#mustLine = true
     if (fan === undefined) for (const target of targets) target.receive(new View(event, target))
     else this.#round(event, fan)
-    if (this.#lined.length > 0) this.#serveLine()
+    if (!this.#lined.isEmpty) this.#serveLine()
     else this.#mustLine = false
   }
 

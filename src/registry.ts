@@ -110,6 +110,7 @@ export class Registry {
   }
 
   #forgetEnded(): void {
+    if (this.#hub.dispatcher.isCalling) return
     for (const target of this.#targets) {
       const { inFlight, overdue } = target.counts
       if (!target.isOver || inFlight + overdue > 0) continue

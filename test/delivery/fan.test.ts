@@ -120,6 +120,14 @@ describe('several handlers of qos 0', () => {
     })
   }
 
+  it('has what many miss that end in the same round in the sums of the broker', async ({ broker, subscribe }) => {
+    const later: Subscription[] = []
+    subscribe('a', () => later.forEach((other) => void other.unsubscribe()), { qos: 0 })
+    for (let i = 0; i < 40; i++) later.push(subscribe('a', () => {}, { qos: 0 }))
+    await broker.publish('a', 1)
+    assertStats(broker.stats(), { matched: 41, acked: 1, cancelled: 40 })
+  })
+
   it('calls one that is paused again after resume()', async ({ broker, subscribe }) => {
     const seen = recorder()
     const [first] = [0, 1].map(() => subscribe('a', seen.handler, { qos: 0 }))
