@@ -244,7 +244,7 @@ export class Acceptance {
 }
 
 function asksForTimeOnly(checked: PublishOptions): boolean {
-  for (const name in checked) if (name !== 'ttlMs' && name !== 'delayMs' && name !== 'signal') return false
+  for (const name in checked) if (name !== 'ttlMs' && name !== 'delayMs') return false
   return true
 }
 

@@ -66,7 +66,7 @@ export function extrasOf(
 
 /** Whether the broker's clock has to be read for an event. */
 export function isTimed({ ttlMs, delayMs, expiry }: Extras): boolean {
-  return ttlMs !== undefined || delayMs !== undefined || expiry !== undefined
+  return (ttlMs ?? delayMs ?? expiry) !== undefined
 }
 
 export class Envelope implements Message {

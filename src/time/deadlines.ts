@@ -30,7 +30,7 @@ export class Deadlines<T extends Timed> {
   /** @returns the deadline of an item, `Infinity` when it has none */
   timeOf(item: T): number {
     if (item.position === NOWHERE) return Infinity
-    return this.#run.has(item) ? this.#run.timeOf(item) : this.#heap.timeOf(item)
+    return this.#placeOf(item).timeOf(item)
   }
 
   /** Gives an item its deadline, or another one. */
@@ -41,9 +41,7 @@ export class Deadlines<T extends Timed> {
   }
 
   delete(item: T): void {
-    if (item.position === NOWHERE) return
-    if (this.#run.has(item)) this.#run.delete(item)
-    else this.#heap.delete(item)
+    if (item.position !== NOWHERE) this.#placeOf(item).delete(item)
   }
 
   /** Takes out the earliest item if its deadline is not after `now`. */
@@ -60,11 +58,6 @@ export class Deadlines<T extends Timed> {
     return last
   }
 
-  clear(): void {
-    this.#run.clear()
-    this.#heap.clear()
-  }
-
   /** Whether one of them comes before an item that has this deadline and this order. */
   precedes(time: number, order: number): boolean {
     const { next } = this
@@ -75,6 +68,10 @@ export class Deadlines<T extends Timed> {
     const { first } = this.#run
     const other = this.#heap.items[0]
     return other === undefined || (first !== undefined && this.#precedes(first, other)) ? first : other
+  }
+
+  #placeOf({ position }: T): Run<T> | Heap<T> {
+    return position < NOWHERE ? this.#run : this.#heap
   }
 
   #precedes(a: T, b: T): boolean {

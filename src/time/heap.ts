@@ -46,11 +46,6 @@ export class Heap<T extends Timed> {
     else this.#sink(last, time, hole)
   }
 
-  clear(): void {
-    for (const item of this.#items) item.position = NOWHERE
-    this.#items.length = this.#times.length = 0
-  }
-
   #precedes(item: T, time: number, index: number): boolean {
     const other = this.#times[index] as number
     return time < other || (time === other && item.order < (this.#items[index] as T).order)

@@ -55,10 +55,6 @@ export class Run<T extends Timed> {
     return this.#blocks.flatMap(({ items }) => items.filter((item) => item !== undefined))
   }
 
-  has({ position }: T): boolean {
-    return position <= FIRST
-  }
-
   timeOf(item: T): number {
     const index = FIRST - item.position
     return this.#blockOf(index).times[index & MASK] as number // it stands here
@@ -88,11 +84,6 @@ export class Run<T extends Timed> {
     if (--this.#size === 0) this.#reset()
     else if (index === this.#first) this.#pass()
     else if (this.#end - this.#first > 2 * this.#size + SWEEP_AT) this.#sweep()
-  }
-
-  clear(): void {
-    for (const item of this.items()) item.position = NOWHERE
-    this.#reset()
   }
 
   #blockOf(index: number): Block<T> {

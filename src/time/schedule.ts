@@ -40,7 +40,6 @@ export class Schedule {
 
   /** It is not called any more; without anything to call no timer stays. */
   delete(item: Scheduled): void {
-    if (item.position === NOWHERE) return
     this.#deadlines.delete(item)
     if (this.#deadlines.size === 0) this.#disarm()
   }
@@ -90,6 +89,5 @@ export class Schedule {
   #disarm(): void {
     if (this.#armed < Infinity) this.#clock.clearTimer(this.#handle)
     this.#armed = Infinity
-    this.#handle = undefined
   }
 }

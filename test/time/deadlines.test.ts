@@ -44,9 +44,6 @@ function act(deadlines: Deadlines<Item>, sorted: Sorted, what: string, item: Ite
   } else if (what === 'delete') {
     deadlines.delete(item)
     sorted.times.delete(item)
-  } else if (what === 'clear') {
-    deadlines.clear()
-    sorted.times.clear()
   } else {
     const due = sorted.order.find((one) => (sorted.times.get(one) ?? Infinity) <= time)
     assert.equal(deadlines.takeDue(time), due)
@@ -57,7 +54,7 @@ function act(deadlines: Deadlines<Item>, sorted: Sorted, what: string, item: Ite
 describe('Deadlines', () => {
   it('does what a sorted list does', () => {
     const often = (weight: number, name: string) => ({ weight, arbitrary: fc.constant(name) })
-    const what = fc.oneof(often(24, 'set'), often(8, 'delete'), often(6, 'take'), often(1, 'clear'))
+    const what = fc.oneof(often(24, 'set'), often(8, 'delete'), often(6, 'take'))
     const step = fc.tuple(what, fc.nat(29), fc.nat(40))
     fc.assert(
       fc.property(fc.array(step, { maxLength: 120, size: 'max' }), (steps) => {
@@ -148,15 +145,6 @@ describe('Deadlines', () => {
     deadlines.delete(a)
     assert.equal(deadlines.size, 0)
     assert.equal(deadlines.next, Infinity)
-  })
-
-  it('takes an item in again after clear()', () => {
-    const deadlines = new Deadlines<Item>()
-    const item = new Item(1)
-    deadlines.set(item, 5)
-    deadlines.clear()
-    deadlines.set(item, 7)
-    assert.equal(deadlines.takeDue(7), item)
   })
 })
 
