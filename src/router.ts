@@ -56,12 +56,12 @@ export class Router {
 
   /** @param target one that no filter leads to yet */
   add(target: Target): void {
-    this.#matcher.add(target.filter, target)
+    this.#matcher.add(target)
     this.#forget(target.filter)
   }
 
   remove(target: Target): void {
-    if (this.#matcher.remove(target.filter, target)) this.#forget(target.filter)
+    if (this.#matcher.remove(target)) this.#forget(target.filter)
   }
 
   #search(topic: string): Route {

@@ -18,8 +18,8 @@ const layers: readonly (readonly string[])[] = [
     'time/timed.ts',
     'topic/cache.ts',
     'topic/dialect.ts',
-    'topic/literals.ts',
     'topic/sieve.ts',
+    'topic/targets.ts',
   ],
   [
     'delivery/redelivery.ts',
@@ -29,6 +29,7 @@ const layers: readonly (readonly string[])[] = [
     'time/heap.ts',
     'time/run.ts',
     'topic/reading.ts',
+    'topic/table.ts',
   ],
   // Events, topics, time.
   [

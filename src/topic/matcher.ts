@@ -9,7 +9,7 @@
  * all levels less those that lie under wildcards is the hash of the one filter
  * of that shape that matches:
  *
- *     a/b/c ──▶ a + b + c, less b, … ──▶ sieve ──▶ entries ──▶ compared
+ *     a/b/c ──▶ a + b + c, less b, … ──▶ sieve ──▶ table ──▶ compared
  *
  * Most hashes lead nowhere, so a sieve of a few bytes a filter, small enough to
  * stay near the processor, stops them. A hash proves nothing, so every filter
@@ -19,11 +19,12 @@
  * Layer 5.
  */
 import { type Dialect, type Rules, rulesOf } from './dialect.ts'
-import { Literals } from './literals.ts'
 import { matches } from './params.ts'
 import { placedHash, Reading } from './reading.ts'
 import { hashUnder, hasRoom, placesOf, type Shape, short } from './shape.ts'
 import { type Hashes, Sieve } from './sieve.ts'
+import { Table } from './table.ts'
+import { Targets } from './targets.ts'
 import { checkTopic, isWildcard } from './topic.ts'
 
 const none: readonly never[] = Object.freeze([])
@@ -32,42 +33,29 @@ const none: readonly never[] = Object.freeze([])
 const SHORT = 128
 
 /** What a target has to have. */
-export interface Ordered {
+export interface Target {
+  readonly filter: string
   /** Its place in the answers; no two have the same. */
   readonly order: number
 }
 
-/** One target under its filter. */
-interface Entry<T> {
-  readonly filter: string
-  readonly target: T
-  /** The next older and the next newer entry with the same hash; nearly always the filter is the same too. */
-  older: Entry<T> | undefined
-  newer: Entry<T> | undefined
-}
-
-/**
- * Targets by filter. Filters have been checked, and no target is
- * under two filters at a time, nor twice under one.
- */
-export class Matcher<T extends Ordered> implements Hashes {
+/** Targets by filter; each filter has been checked. */
+export class Matcher<T extends Target> implements Hashes {
   readonly #dialect: Dialect
   readonly #rules: Rules
-  readonly #literals = new Literals<T>()
+  /** Those under filters without wildcards. */
+  readonly #literals = new Targets<string, T>()
+  /** All others. */
+  readonly #hashed = new Table<T>()
   /** By what tells one from another, and in a list to go through. */
   readonly #shapeOf = new Map<string, Shape>()
   readonly #shapes: Shape[] = []
-  /** The newest entry of each hash. */
-  readonly #newest = new Map<number, Entry<T>>()
-  /** All other entries, by target. */
-  readonly #others = new Map<T, Entry<T>>()
-  /** Has every hash of `#newest` and of `#literals`. */
+  /** Has every hash of `#hashed` and of `#literals`. */
   readonly #sieve = new Sieve()
   /** The filter or topic at hand. */
   readonly #at: Reading
   /** Seeds given away so far. */
   #seeds = 0
-  #targets = 0
 
   constructor(dialect: Dialect) {
     this.#dialect = dialect
@@ -75,24 +63,19 @@ export class Matcher<T extends Ordered> implements Hashes {
     this.#at = new Reading(this.#rules)
   }
 
-  /** Targets held. */
-  get size(): number {
-    return this.#targets
-  }
-
   /** Hashes held, at least. */
   get hashCount(): number {
-    return this.#newest.size + this.#literals.size
+    return this.#hashed.hashCount + this.#literals.size
   }
 
-  /** Shapes, entries, and words of the sieve beyond the first few; 0 when nothing is held. */
+  /** Shapes, filters, and words of the sieve beyond the first few; 0 when nothing is held. */
   get nodeCount(): number {
-    return this.#shapes.length + this.#literals.size + this.#newest.size + this.#others.size + this.#sieve.size
+    return this.#shapes.length + this.#literals.size + this.#hashed.size + this.#sieve.size
   }
 
   *hashes(): Iterable<number> {
-    yield* this.#newest.keys()
-    for (const filter of this.#literals.filters()) yield this.#literalHash(filter)
+    yield* this.#hashed.hashes()
+    for (const filter of this.#literals.keys()) yield this.#literalHash(filter)
   }
 
   /** The target of `topic`, if there is exactly one and no filter has wildcards: then there is nothing to work out. */
@@ -100,27 +83,27 @@ export class Matcher<T extends Ordered> implements Hashes {
     return this.#shapes.length === 0 ? this.#literals.only(topic) : undefined
   }
 
-  add(filter: string, target: T): void {
-    this.#targets++
+  /** @param target one that is not there yet */
+  add(target: T): void {
+    const { filter } = target
     if (isWildcard(filter, this.#dialect)) {
       const shape = this.#shapeFor(filter)
+      const hash = hashUnder(shape, this.#at)
       shape.uses++
-      this.#enter(hashUnder(shape, this.#at), filter, target)
+      this.#hashed.add(hash, target)
+      this.#sieve.add(hash, this)
     } else {
       this.#literals.add(filter, target)
       this.#sieve.add(this.#literalHash(filter), this)
     }
   }
 
-  /** @returns whether `target` was there, under `filter` */
-  remove(filter: string, target: T): boolean {
-    const isThere = isWildcard(filter, this.#dialect)
-      ? this.#takeOut(filter, target)
-      : this.#literals.remove(filter, target)
-    if (!isThere) return false
-    this.#targets--
-    this.#sieve.shrink(this)
-    return true
+  /** @returns whether `target` was there */
+  remove(target: T): boolean {
+    const { filter } = target
+    const isThere = isWildcard(filter, this.#dialect) ? this.#takeOut(target) : this.#literals.remove(filter, target)
+    if (isThere) this.#sieve.shrink(this)
+    return isThere
   }
 
   /**
@@ -132,15 +115,12 @@ export class Matcher<T extends Ordered> implements Hashes {
   match(topic: string): readonly T[] {
     this.#read(topic)
     const at = this.#at
-    let found: T[] | undefined
-    if (this.#sieve.has(short(at.sum))) this.#literals.collect(topic, (found ??= []))
+    let found: T[] | undefined = this.#sieve.has(short(at.sum)) ? this.#literals.all(topic) : undefined
     for (let i = 0; i < this.#shapes.length; i++) {
       const shape = this.#shapes[i]!
       if (!hasRoom(shape, at.count)) continue
       const hash = hashUnder(shape, at)
-      if (!this.#sieve.has(hash)) continue
-      const newest = this.#newest.get(hash)
-      if (newest !== undefined) this.#collect(newest, topic, (found ??= []))
+      if (this.#sieve.has(hash)) found = this.#collect(hash, topic, found)
     }
     return found === undefined || found.length === 0 ? none : inOrder(found)
   }
@@ -163,54 +143,24 @@ export class Matcher<T extends Ordered> implements Hashes {
     return short(this.#at.sum)
   }
 
-  /** Adds those to `found` whose filters do match. */
-  #collect(newest: Entry<T>, topic: string, found: T[]): void {
-    let { filter } = newest
-    let hit = matches(filter, topic, this.#dialect)
-    for (let entry: Entry<T> | undefined = newest; entry !== undefined; entry = entry.older) {
-      if (entry.filter !== filter) hit = matches((filter = entry.filter), topic, this.#dialect)
-      if (hit) found.push(entry.target)
+  /** Appends those whose filters do match. */
+  #collect(hash: number, topic: string, found: T[] | undefined): T[] | undefined {
+    const table = this.#hashed
+    let all = found
+    for (let at = table.first(hash); at >= 0; at = table.next(hash, at)) {
+      const target = table.target(at)
+      if (matches(target.filter, topic, this.#dialect)) all = append(all, target)
     }
+    for (const target of table.crowd(hash)) if (matches(target.filter, topic, this.#dialect)) all = append(all, target)
+    return all
   }
 
-  #enter(hash: number, filter: string, target: T): void {
-    const older = this.#newest.get(hash)
-    // One string for all of them: to compare their filters is to compare addresses.
-    const same = older?.filter === filter ? older.filter : filter
-    const entry: Entry<T> = { filter: same, target, older, newer: undefined }
-    this.#newest.set(hash, entry)
-    if (older === undefined) {
-      this.#sieve.add(hash, this)
-    } else {
-      older.newer = entry
-      this.#others.set(older.target, older)
-    }
-  }
-
-  #takeOut(filter: string, target: T): boolean {
-    const shape = this.#shapeFor(filter)
-    const isThere = this.#unlink(hashUnder(shape, this.#at), filter, target)
+  #takeOut(target: T): boolean {
+    const shape = this.#shapeFor(target.filter)
+    const isThere = this.#hashed.remove(hashUnder(shape, this.#at), target)
     if (isThere) shape.uses--
     if (shape.uses === 0) this.#forget(shape)
     return isThere
-  }
-
-  #unlink(hash: number, filter: string, target: T): boolean {
-    const newest = this.#newest.get(hash)
-    const entry = newest?.target === target ? newest : this.#others.get(target)
-    if (entry?.filter !== filter) return false
-    const { older, newer } = entry
-    if (older !== undefined) older.newer = newer
-    if (newer !== undefined) {
-      newer.older = older
-      this.#others.delete(target)
-    } else if (older !== undefined) {
-      this.#newest.set(hash, older)
-      this.#others.delete(older.target)
-    } else {
-      this.#newest.delete(hash)
-    }
-    return true
   }
 
   /** Reads a filter with wildcards; its shape, made when it is the first of it. */
@@ -233,8 +183,15 @@ export class Matcher<T extends Ordered> implements Hashes {
   }
 }
 
+/** Most lists stay as short as they begin. */
+function append<T>(list: T[] | undefined, item: T): T[] {
+  if (list === undefined) return [item]
+  list.push(item)
+  return list
+}
+
 /** Sorts by `order`, in place, and leaves each in once: two shapes may happen to give a topic the same hash. */
-function inOrder<T extends Ordered>(found: T[]): readonly T[] {
+function inOrder<T extends Target>(found: T[]): readonly T[] {
   // For the usual few, insertion is far cheaper than `sort`.
   if (found.length > 20) found.sort((a, b) => a.order - b.order)
   else insertInOrder(found)
@@ -247,7 +204,7 @@ function inOrder<T extends Ordered>(found: T[]): readonly T[] {
   return found
 }
 
-function insertInOrder<T extends Ordered>(found: T[]): void {
+function insertInOrder<T extends Target>(found: T[]): void {
   for (let i = 1; i < found.length; i++) {
     const target = found[i]!
     let at = i
