@@ -184,7 +184,7 @@ export class Registry {
     for (const event of events) {
       if (event.expiresAt <= now || !hub.accepts(queue, event)) continue
       if (queue.mayWait && queue.isFull)
-        hub.line.join(queue, { order: event.serial, isOver: false, enter: enter(event), refuse: () => {} })
+        hub.line.join(queue, { order: 0, isOver: false, enter: enter(event), refuse: () => {} })
       else queue.offer(event, false)
     }
   }

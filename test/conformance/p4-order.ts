@@ -57,6 +57,26 @@ export function order(create: Create): void {
       assert.deepEqual(seen.data(), [1, 2, 3, 'inner'])
     })
 
+    it(
+      'keeps the history before a publish that waited for room when it was asked for',
+      async ({ broker, subscribe }) => {
+        const gate = deferred()
+        subscribe('a', () => gate.promise, { capacity: 1 })
+        await broker.publish('a', 1)
+        void broker.publish('a', 'waits')
+        await broker.publish('b', 2)
+        const seen = recorder()
+        const late = subscribe('#', seen.handler, { capacity: 1, from: 'oldest' })
+        late.pause()
+        gate.resolve('ack')
+        await turn()
+        late.resume()
+        await turn()
+        assert.deepEqual(seen.data(), [1, 2, 'waits'])
+      },
+      { history: { size: 5 } },
+    )
+
     it('lets later messages overtake one that waits for redelivery, which then goes first', async ({
       broker,
       clock,
