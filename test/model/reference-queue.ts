@@ -82,7 +82,7 @@ export class ReferenceQueue {
     if (!hasRoom) return void this.counts.overflowed++
     const state = event.due > now ? 'delayed' : 'queued'
     const entry = this.counts.matched
-    this.pairs.push({ event, entry, state, count: 0, due: event.due, front: false, isRedelivery: false })
+    this.pairs.push({ event, entry, since: now, state, count: 0, due: event.due, front: false, isRedelivery: false })
   }
 
   /** An event from the history: one that finds no room waits for it, unless others have to make way. */
@@ -303,8 +303,8 @@ export class ReferenceQueue {
   nextDeadline(): number {
     const waits = this.pairs.filter((pair) => pair.state === 'queued' || pair.state === 'delayed')
     return Math.min(
-      ...waits.map((pair) => pair.event.expiry),
-      ...waits.filter((pair) => pair.state === 'delayed').map((pair) => pair.due),
+      ...waits.map((pair) => Math.max(pair.event.expiry, pair.since)),
+      ...waits.filter((pair) => pair.state === 'delayed').map((pair) => Math.max(pair.due, pair.since)),
       ...this.deliveries.filter((one) => one.isCurrent).map((one) => one.ackBy),
     )
   }

@@ -39,6 +39,8 @@ export interface Pair {
   readonly event: RefEvent
   /** Its number in this queue: what waited from the history may come after what is younger. */
   readonly entry: number
+  /** When it came into this queue: what waited from the history may be over by then. */
+  readonly since: number
   state: 'queued' | 'delayed' | 'inFlight' | End
   count: number
   due: number

@@ -177,7 +177,7 @@ export abstract class World {
   /** @returns whether there was one */
   #takeOnce({ id, topic, filter, at }: Handed): boolean {
     const once = this.onces.find(({ queue, member }) => {
-      const event = queue.hasSlot(member) ? queue.next(id)?.event : undefined
+      const event = queue.hasSlot(member) ? queue.next(id, at)?.event : undefined
       return queue.options.filter === filter && event?.id === id && event.topic === topic
     })
     if (once === undefined) return false
@@ -216,7 +216,7 @@ export abstract class World {
     this.guard(() => {
       this.sync()
       const queue = this.#behind(end, filter)
-      if (queue === undefined) return
+      if (queue === undefined) return this.#noticedOnce(seen)
       const fits = ({ said, isCurrent, count, pair: { event } }: Delivery): boolean =>
         isCurrent && said !== undefined && event.id === id && event.topic === topic && count === deliveryCount
       const delivery = queue.deliveries.find(fits)
@@ -229,6 +229,13 @@ export abstract class World {
       if (queue.pairs.some(({ state, event }) => state === 'delayed' && event.id === id)) reach('expiry while delayed')
       queue.passEnd(this.clock.now(), id, topic)
     })
+  }
+
+  /** What time has ended for a call of once(), which has no counters to tell. */
+  #noticedOnce({ id, topic, filter }: Observation): void {
+    const isMeant = ({ queue }: Once): boolean =>
+      queue.options.filter === filter && queue.pairs.some(({ event }) => event.id === id && event.topic === topic)
+    this.onces.find(isMeant)?.queue.passEnd(this.clock.now(), id, topic)
   }
 
   /** Whose counters the reference has not brought up to date; two subscriptions may have the same filter. */
