@@ -134,7 +134,7 @@ export class Acceptance {
       if (queue.nextDeadline > now || (head !== undefined && queue.hasLine)) continue
       while (!queue.hasRoom && queue.nextDeadline <= now) queue.fire(now)
       // Whoever stood in line for that room came before.
-      event.restamp(++this.#serial, this.#now())
+      event.restamp(++this.#serial, this.#moment(event.extras))
     }
   }
 
