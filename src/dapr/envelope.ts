@@ -7,8 +7,8 @@
  * Layer 21. Source: `pubsub/envelope.go` of Dapr's components.
  */
 import type { Message } from '../delivery/message.ts'
-import { parseTime } from '../event/cloudevent.ts'
-import { bytesOf as binaryOf, toJSON } from '../event/json.ts'
+import { type CloudEvent, parseTime } from '../event/cloudevent.ts'
+import { bytesOf as binaryOf, dataMember as ownData } from '../event/json.ts'
 import type { PublishOptions } from '../options.ts'
 import { type Draft, ENVELOPE, optionsOf } from './attributes.ts'
 import {
@@ -82,9 +82,6 @@ interface PlainFacts {
   readonly datacontenttype: string
   readonly metadata: Metadata
 }
-
-/** Leaves out what the envelope says itself. */
-const NO_ENVELOPE: Readonly<Record<string, undefined>> = Object.fromEntries(ENVELOPE.map((name) => [name, undefined]))
 
 const SOURCE = 'Dapr'
 const TYPE = 'com.dapr.event.sent'
@@ -225,18 +222,31 @@ export function wireOf(message: Message, pubsubname: string, topic: string = mes
   if (message.attachment instanceof WireEvent) return message.attachment
   const { event } = message
   const { traceparent, tracestate, expirytime } = event
-  const trace = isTraceparent(String(traceparent)) ? String(traceparent) : ''
-  const added = writeStrings('', {
+  const trace = typeof traceparent === 'string' && isTraceparent(traceparent) ? traceparent : ''
+  const members = {
     expiration: expirytime === undefined ? undefined : String(expirytime),
     pubsubname,
     topic,
     traceid: trace,
     traceparent: trace,
     tracestate: trace === '' || tracestate === undefined ? '' : String(tracestate),
-  })
-  const datacontenttype = event.datacontenttype ?? contentTypeOf(event.data)
-  const own = toJSON({ ...event, ...NO_ENVELOPE, ...(datacontenttype !== undefined && { datacontenttype }) })
-  return new WireEvent(`${own.slice(0, -1)},${added.slice(1)}`, false, NO_METADATA, trace)
+  }
+  return new WireEvent(writeStrings(ownMembers(event), members), false, NO_METADATA, trace)
+}
+
+/** What an event says but for the words of the envelope. The broker has checked its attributes. */
+function ownMembers(event: CloudEvent): string {
+  let text = ''
+  for (const name of Object.keys(event)) {
+    const value = event[name]
+    if (name === 'data' || ENVELOPE.includes(name)) continue
+    text += `${text === '' ? '' : ','}"${name}":${typeof value === 'string' ? goString(value) : JSON.stringify(value)}`
+  }
+  const { data, datacontenttype = contentTypeOf(data) } = event
+  if (event.datacontenttype === undefined && datacontenttype !== undefined) {
+    text += `,"datacontenttype":"${datacontenttype}"`
+  }
+  return text + ownData(data, datacontenttype)
 }
 
 /** What daprd would take data for that came without a content type. */

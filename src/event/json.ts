@@ -32,7 +32,8 @@ export function toJSON(event: WireEvent): string {
     if (name === 'data' || value === undefined) continue
     text += `${text === '' ? '{' : ','}"${name}":${printAttribute(name, value)}`
   }
-  return `${text}${dataMember(event)}}`
+  const data = Object.hasOwn(event, 'data') ? event.data : undefined
+  return `${text}${dataMember(data, event.datacontenttype)}}`
 }
 
 /** The events as a JSON array; it may be empty. @throws {BusbarError} `ERR_EVENT_INVALID` */
@@ -169,12 +170,12 @@ function needRequired(event: Readonly<Record<string, unknown>>): void {
   }
 }
 
-function dataMember(event: WireEvent): string {
-  const data = Object.hasOwn(event, 'data') ? event.data : undefined
+/** Data as the member that follows the attributes; '' when there is none. @throws {BusbarError} as `toJSON` does */
+export function dataMember(data: unknown, datacontenttype: unknown): string {
   if (data === undefined) return ''
   const bytes = bytesOf(data)
   if (bytes !== undefined) return `,"data_base64":"${toBase64(bytes)}"`
-  if (typeof data !== 'string') needJSON(event.datacontenttype, data)
+  if (typeof data !== 'string') needJSON(datacontenttype, data)
   return `,"data":${stringify(data)}`
 }
 
