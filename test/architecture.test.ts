@@ -72,6 +72,7 @@ const layers: readonly (readonly string[])[] = [
     'dapr/paths.ts',
     'dapr/scopes.ts',
     'dapr/trace.ts',
+    'dapr/trouble.ts',
     'dapr/wire.ts',
   ],
   [

@@ -10,10 +10,11 @@ import type { SubscriptionStats } from '../stats.ts'
 import type { Subscription } from '../subscription.ts'
 import { Batcher } from './bulk.ts'
 import type { DaprSubscription } from './handler-sink.ts'
-import type { Log } from './log.ts'
+import type { Log, LogLevel } from './log.ts'
 import type { Pubsub } from './pubsub.ts'
 import type { Retry } from './retry.ts'
 import type { Sink } from './sink.ts'
+import { Trouble } from './trouble.ts'
 import type { Failure } from './verdict.ts'
 import type { BatchLimits } from './wire.ts'
 
@@ -37,6 +38,7 @@ export class Subscriber implements DaprSubscription {
   readonly #parts: SubscriberParts
   readonly #batcher: Batcher | undefined
   readonly #subscription: Subscription
+  readonly #trouble = new Trouble()
 
   /** @throws {BusbarError} as `broker.subscribe()` does */
   constructor(parts: SubscriberParts) {
@@ -86,17 +88,24 @@ export class Subscriber implements DaprSubscription {
 
   async #handle(message: Message): Promise<Outcome> {
     const verdict = await (this.#batcher?.add(message) ?? this.#parts.sink.deliver(message))
+    if (verdict.kind !== 'failure' && this.#trouble.succeeded()) this.#report('info', 'Messages are handled again')
     if (verdict.kind === 'success') return 'ack'
-    if (verdict.kind === 'failure') this.#report(message, verdict)
+    if (verdict.kind === 'failure') this.#reportFailure(message, verdict)
     if (verdict.kind === 'failure' && !this.#parts.retry.isPermanent(verdict)) throw verdict.error
     message.drop(verdict.error)
     return 'drop'
   }
 
   /** The broker reports what is given up; what is offered again would be so for ever, and nobody know why. */
-  #report({ id, deliveryCount }: Message, { error }: Failure): void {
+  #reportFailure({ id, deliveryCount }: Message, { error }: Failure): void {
+    const failureCount = this.#trouble.failed(this.#parts.pubsub.broker.clock.now())
+    const level = failureCount === undefined ? 'debug' : 'warn'
+    const facts = { id, deliveryCount, reason: error.message, ...(failureCount !== undefined && { failureCount }) }
+    this.#report(level, 'A message was not handled', facts)
+  }
+
+  #report(level: LogLevel, message: string, facts?: object): void {
     const { pubsubname, topic } = this.asked
-    const message = 'A message was not handled'
-    this.#parts.log({ level: 'warn', message, pubsubname, topic, id, deliveryCount, reason: error.message })
+    this.#parts.log({ level, message, pubsubname, topic, ...facts })
   }
 }
