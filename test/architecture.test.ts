@@ -62,7 +62,6 @@ const layers: readonly (readonly string[])[] = [
   // Dapr: words and small decisions; events and configuration; delivery; the sidecar.
   [
     'dapr/app-path.ts',
-    'dapr/calls.ts',
     'dapr/duration.ts',
     'dapr/expression.ts',
     'dapr/fields.ts',
@@ -76,10 +75,10 @@ const layers: readonly (readonly string[])[] = [
     'dapr/wire.ts',
   ],
   [
-    'dapr/app-channel.ts',
     'dapr/app-headers.ts',
     'dapr/attributes.ts',
     'dapr/breaker.ts',
+    'dapr/calls.ts',
     'dapr/components.ts',
     'dapr/content.ts',
     'dapr/errors.ts',
@@ -91,6 +90,7 @@ const layers: readonly (readonly string[])[] = [
     'dapr/verdict.ts',
   ],
   [
+    'dapr/app-channel.ts',
     'dapr/bulk-entries.ts',
     'dapr/bulk.ts',
     'dapr/envelope.ts',

@@ -4,7 +4,7 @@
  * elsewhere. An app may be slow, break off, flood or talk nonsense: a call ends
  * all the same, once, and at the latest when its signal says so.
  *
- * Layer 20. Source: dapr/dapr, pkg/channel/http/http_channel.go.
+ * Layer 21. Source: dapr/dapr, pkg/channel/http/http_channel.go.
  */
 import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'

@@ -14,7 +14,7 @@ import { NO_METADATA } from './metadata.ts'
 import type { Routes } from './routing.ts'
 import type { Sink } from './sink.ts'
 import { bulkVerdictsOf, drop, failure, type Verdict, verdictOf } from './verdict.ts'
-import { type AppChannel, WireEvent } from './wire.ts'
+import { type AppChannel, type StopListener, type StopSignal, WireEvent } from './wire.ts'
 
 /** What the sink of a subscription is made of. */
 export interface AppSinkParts {
@@ -66,7 +66,9 @@ export class AppSink implements Sink {
     const { path, wire, body } = outgoing
     const headers = headersOf(this.#parts.pubsubname, EVENT_TYPE, wire)
     try {
-      return verdictOf(await this.#parts.channel.call({ method: 'POST', path, headers, body, signal: message.signal }))
+      return verdictOf(
+        await this.#parts.channel.call({ method: 'POST', path, headers, body, signal: new Recall(message) }),
+      )
     } catch (error) {
       return failure(error)
     }
@@ -153,6 +155,30 @@ export class AppSink implements Sink {
     })
     const rest = { id: newId(), metadata: { pubsubName: pubsubname }, pubsubname, topic, type: BATCH_EVENT_TYPE }
     return `{"entries":[${texts.join(',')}],${JSON.stringify(rest).slice(1)}`
+  }
+}
+
+/** What `message.signal` would say, for one call that begins with the delivery. A signal for each takes a fifth of its time. */
+class Recall implements StopSignal {
+  reason: unknown
+  #listener: StopListener | undefined
+
+  constructor(message: Message) {
+    message.onAbort = (reason) => {
+      this.reason = reason
+      this.#listener?.handleEvent()
+    }
+  }
+
+  /** The call begins before anything could have happened. */
+  throwIfAborted(): void {}
+
+  addEventListener(_: 'abort', listener: StopListener): void {
+    this.#listener = listener
+  }
+
+  removeEventListener(): void {
+    this.#listener = undefined
   }
 }
 

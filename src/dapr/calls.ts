@@ -2,9 +2,10 @@
  * Calls of the app: so many at a time, first come first served. Each ends once:
  * by itself, by its signal, or because all of them end.
  *
- * Layer 19.
+ * Layer 20.
  */
 import { BusbarError } from '../errors.ts'
+import type { StopListener, StopSignal } from './wire.ts'
 
 /** How a call ends; what is said after the first word does not count. */
 export interface Ending<T> {
@@ -43,7 +44,7 @@ export class Calls {
    *
    * @returns rejects with what `begin` says, with the signal's reason, or with `ERR_CLOSED`
    */
-  run<T>(begin: Begin<T>, signal?: AbortSignal): Promise<T> {
+  run<T>(begin: Begin<T>, signal?: StopSignal): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.#isClosed) throw closedError()
       signal?.throwIfAborted()
@@ -85,10 +86,10 @@ interface CallParts<T> {
   readonly begin: Begin<T>
   readonly resolve: (value: T) => void
   readonly reject: (reason: unknown) => void
-  readonly signal: AbortSignal | undefined
+  readonly signal: StopSignal | undefined
 }
 
-class Call<T> implements OpenCall, Ending<T> {
+class Call<T> implements OpenCall, StopListener, Ending<T> {
   readonly #parts: CallParts<T>
   #isOver = false
   /** There while it runs. */
@@ -99,7 +100,6 @@ class Call<T> implements OpenCall, Ending<T> {
     parts.signal?.addEventListener('abort', this)
   }
 
-  /** The signal has aborted. */
   handleEvent(): void {
     this.end(this.#parts.signal?.reason)
   }

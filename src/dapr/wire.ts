@@ -27,6 +27,19 @@ export interface ApiResponse {
   readonly body: string | Uint8Array
 }
 
+/** What ends a call from outside: an `AbortSignal`, or as much of one as is needed. */
+export interface StopSignal {
+  readonly reason: unknown
+  throwIfAborted(): void
+  addEventListener(type: 'abort', listener: StopListener): void
+  removeEventListener(type: 'abort', listener: StopListener): void
+}
+
+export interface StopListener {
+  /** The signal has aborted. */
+  handleEvent(): void
+}
+
 /** A call of the app. Its body is sent as it is. */
 export interface AppRequest {
   readonly method: 'GET' | 'POST'
@@ -39,7 +52,7 @@ export interface AppRequest {
   /** Called when the call begins: it may have waited in line for others. */
   readonly onBegin?: () => void
   /** Ends the call: it rejects with the signal's reason. */
-  readonly signal?: AbortSignal
+  readonly signal?: StopSignal
 }
 
 /** What the app answered: the status, and as much of the body as is read. */

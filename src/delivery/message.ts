@@ -40,6 +40,11 @@ export interface Message<T = unknown, Topic extends string = string> {
    * read while the handler runs: after that there may be nothing left to abort.
    */
   readonly signal: AbortSignal
+  /**
+   * @internal Told what `signal` is told, for an adapter that cannot afford a signal for each message: it takes as
+   * long to make as a call over the network. To be set while the handler is being called.
+   */
+  onAbort?: (reason: unknown) => void
   /** Done. */
   ack(): boolean
   /**

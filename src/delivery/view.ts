@@ -27,6 +27,8 @@ export class View implements Message, Holder {
   readonly #delivery: Delivery | undefined
   /** Made when somebody asks for it. */
   #signal: AbortController | AbortSignal | undefined
+  /** Declared only, so that a message that has none has no place for it either. */
+  declare onAbort?: (reason: unknown) => void
   /** The event with this message's own data, once it was read; not used while data is shared. */
   #event: CloudEvent | undefined
 
@@ -119,6 +121,7 @@ export class View implements Message, Holder {
 
   /** Aborts `signal`, also one that nobody has asked for yet. */
   abort(reason: unknown): void {
+    this.onAbort?.(reason)
     if (this.#signal instanceof AbortController) this.#signal.abort(reason)
     else this.#signal ??= AbortSignal.abort(reason)
   }

@@ -19,7 +19,7 @@ class App implements AppChannel {
     const answer = this.answer(path, this.asked.length)
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted()
-      signal?.addEventListener('abort', () => reject(signal.reason))
+      signal?.addEventListener('abort', { handleEvent: () => reject(signal.reason) })
       if (answer instanceof Error) reject(answer)
       else if (answer !== undefined) resolve(answer)
     })
