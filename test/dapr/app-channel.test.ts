@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { afterEach, describe, it } from 'node:test'
 import { inspect } from 'node:util'
 import { FunctionAppChannel, HttpAppChannel } from '../../src/dapr/app-channel.ts'
 import type { AppRequest } from '../../src/dapr/wire.ts'
+import { CERTIFICATE, KEY } from '../momento/certificate.ts'
 import { openSockets, RawServer, turns, turnsUntil } from './raw.ts'
 
 const EVENT: AppRequest = {
@@ -266,6 +268,38 @@ describe('HttpAppChannel', () => {
       await Promise.race(calls.splice(0, 1))
     }
     assert.equal(waiting.length, 0)
+  })
+
+  describe('over TLS', () => {
+    /** An app whose certificate nobody trusts. @returns the names that it was called by, one for each connection */
+    async function withApp(
+      scene: (channel: HttpAppChannel, names: readonly unknown[]) => Promise<void>,
+    ): Promise<void> {
+      const names: unknown[] = []
+      const app = createSecureServer({ key: KEY, cert: CERTIFICATE }, (_, response) => response.end('ok'))
+      app.on('secureConnection', (socket) => names.push(socket.servername))
+      await new Promise<void>((resolve) => app.listen(0, '127.0.0.1', resolve))
+      await scene(channelTo(`https://localhost:${(app.address() as AddressInfo).port}`), names) // it listens on TCP
+      await new Promise((resolve) => app.close(resolve).closeAllConnections())
+    }
+
+    it('refuses a certificate that it does not trust', () =>
+      withApp((channel) => assert.rejects(channel.call(EVENT), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' })))
+
+    it('names the host, and uses connections again', async () => {
+      const before = process.env['NODE_TLS_REJECT_UNAUTHORIZED']
+      process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0'
+      try {
+        await withApp(async (channel, names) => {
+          for (let i = 0; i < 10; i++) assert.equal((await channel.call(EVENT)).body, 'ok')
+          assert.ok(names.length <= 2)
+          assert.deepEqual(new Set(names), new Set(['localhost']))
+        })
+      } finally {
+        if (before === undefined) delete process.env['NODE_TLS_REJECT_UNAUTHORIZED']
+        else process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = before
+      }
+    })
   })
 
   it('knows whether the app listens', async () => {

@@ -321,6 +321,34 @@ describe('An app that is given a message', () => {
     })
   })
 
+  it('and is down is spoken of once a minute, and when it is back', (t) => {
+    let isDown = true
+    const deed: Deed = (socket) => void (isDown ? socket.destroy() : socket.write(OK))
+    return play(t, { deed }, async (scene) => {
+      await scene.publish()
+      for (const [count, delayMs] of [1000, 2000, 4000, 8000, 16_000, 30_000].entries()) {
+        await turnsUntil(() => scene.orders.length === count + 1 && scene.stats().delayed === 1)
+        await scene.clock.advance(delayMs)
+      }
+      await turnsUntil(() => scene.stats().delayed === 1)
+      isDown = false
+      await scene.clock.advance(30_000)
+      await turnsUntil(() => scene.stats().acked === 1)
+      await scene.publish()
+      await turnsUntil(() => scene.stats().acked === 2)
+      const said = scene.log.filter(({ message }) => message.startsWith('Message') || message.startsWith('A message'))
+      assert.deepEqual(
+        said.map(({ level, message, failureCount }) => [level, message, failureCount]),
+        [
+          ['warn', 'A message was not handled', 1],
+          ...Array(5).fill(['debug', 'A message was not handled', undefined]),
+          ['warn', 'A message was not handled', 6],
+          ['info', 'Messages are handled again', undefined],
+        ],
+      )
+    })
+  })
+
   it('and is slow is called no more often at once than it wants to be', (t) => {
     const held: Socket[] = []
     const topics = ['orders', 'b', 'c', 'd']
