@@ -80,6 +80,7 @@ const layers: readonly (readonly string[])[] = [
     'dapr/breaker.ts',
     'dapr/calls.ts',
     'dapr/components.ts',
+    'dapr/connections.ts',
     'dapr/content.ts',
     'dapr/errors.ts',
     'dapr/guard.ts',

@@ -6,14 +6,13 @@
  *
  * Layer 21. Source: dapr/dapr, pkg/channel/http/http_channel.go.
  */
-import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { COUNT, checkOne, FUNCTION, orInfinity, refuseOption } from '../checks.ts'
 import { quote } from '../errors.ts'
 import { Bytes, bodyInit, readStream } from '../http/bytes.ts'
-import { nextTurn } from '../time/clock.ts'
 import { Calls, type Ending } from './calls.ts'
+import { type Address, Connections } from './connections.ts'
 import type { AppChannel, AppRequest, AppResponse } from './wire.ts'
 
 export interface HttpAppChannelOptions {
@@ -39,16 +38,11 @@ const TOKEN_HEADER = 'dapr-api-token'
 const OURS: ReadonlySet<string> = new Set(['host', 'connection', 'content-length', 'transfer-encoding', TOKEN_HEADER])
 
 const MAX_CONNECTIONS = 1024
-const MAX_HEADER_SIZE = 16 * 1024
 /** Answers before the answer (1xx). */
 const MAX_INTERIM = 100
 
-/**
- * How long a connection may lie idle. An app that closes idle ones may do so in
- * the very moment in which a request is on its way, so we are faster than any
- * server known: Node and uvicorn close after 5 s, gunicorn after 2 s.
- */
-const MAX_IDLE_MS = 1000
+/** Says an app that closes connections as soon as we do, or sooner. */
+const SHORT_LIFE = /\btimeout=[01]\b/
 
 /** How long an app may take to accept a connection when all we ask is whether it does. */
 const MAX_CONNECT_MS = 500
@@ -60,32 +54,32 @@ const MAX_CONNECT_MS = 500
  * again from here, not even on a connection that had been used before. That the
  * app closed it before it read the request cannot be told from its reading,
  * working and dying; only when nothing was written could nothing have been done,
- * and Node hands no such connection out. So the call has failed, and whoever
- * counts deliveries decides. What can be done is done before: connections do not
- * lie idle for long and rest for a turn after each answer (see `resting`).
+ * and no such connection is taken. So the call has failed, and whoever counts
+ * deliveries decides. What can be done is done before: connections do not lie
+ * idle for long and rest for a turn after each answer (see `Connections`).
  */
 export class HttpAppChannel implements AppChannel {
   readonly #calls: Calls
   readonly #url: URL
-  readonly #agent: HttpAgent
-  readonly #request: typeof httpRequest
-  readonly #address: { readonly host: string; readonly port: number }
+  readonly #connections: Connections
+  /** As `http.request` asks for one. */
+  readonly #connect = (): Socket => this.#connections.take()
+  readonly #address: Address
   /** Of the URL, without a `/` at its end. */
   readonly #basePath: string
   readonly #token: string | undefined
 
   /** @throws {BusbarError} `ERR_OPTION_INVALID` */
   constructor({ url, maxConcurrency = Infinity, token }: HttpAppChannelOptions) {
-    this.#calls = callsFor(maxConcurrency)
+    this.#calls = callsFor(maxConcurrency, MAX_CONNECTIONS)
     this.#url = urlOf(url)
     const isSecure = this.#url.protocol === 'https:'
-    const options = { keepAlive: true, maxSockets: MAX_CONNECTIONS, timeout: MAX_IDLE_MS }
-    this.#agent = resting(isSecure ? new HttpsAgent(options) : new HttpAgent(options))
-    this.#request = isSecure ? httpsRequest : httpRequest
     this.#address = {
       host: this.#url.hostname.replace(/^\[|\]$/g, ''),
       port: Number(this.#url.port || (isSecure ? 443 : 80)),
+      isSecure,
     }
+    this.#connections = new Connections(this.#address)
     this.#basePath = this.#url.pathname.replace(/\/+$/, '')
     this.#token = token
   }
@@ -99,7 +93,8 @@ export class HttpAppChannel implements AppChannel {
 
   isListening(): Promise<boolean> {
     return new Promise((resolve) => {
-      const socket = connect({ ...this.#address, timeout: MAX_CONNECT_MS })
+      const { host, port } = this.#address
+      const socket = connect({ host, port, timeout: MAX_CONNECT_MS })
       const end = (isListening: boolean) => () => {
         socket.destroy()
         resolve(isListening)
@@ -110,31 +105,23 @@ export class HttpAppChannel implements AppChannel {
 
   async close(): Promise<void> {
     this.#calls.close()
-    this.#agent.destroy()
+    this.#connections.close()
   }
 
   #send(request: AppRequest, ending: Ending<AppResponse>): () => void {
     const { method } = request
     const path = this.#basePath + pathOf(request)
-    const { host, port } = this.#address // the only place that is ever connected to, whatever the path says
     const headers = this.#headersOf(request)
-    const sent = this.#request({
-      host,
-      port,
-      agent: this.#agent,
-      method,
-      path,
-      headers,
-      maxHeaderSize: MAX_HEADER_SIZE,
-    })
-    hear(sent, maxSizeOf(request), ending)
+    const sent = httpRequest({ createConnection: this.#connect, method, path, headers })
+    sent.shouldKeepAlive = true // without an agent, Node says so in the headers only
+    hear(sent, { maxSize: maxSizeOf(request), ending, connections: this.#connections })
     sent.end(request.body)
     return () => sent.destroy()
   }
 
   /** Names and values by turns: node takes a list as it is, and that is faster than one by one. */
   #headersOf({ headers, body }: AppRequest): string[] {
-    const list = ['host', this.#url.host]
+    const list = ['host', this.#url.host, 'connection', 'keep-alive']
     for (const name of Object.keys(headers)) {
       if (!OURS.has(name.toLowerCase())) list.push(name, headers[name] ?? '')
     }
@@ -153,7 +140,7 @@ export class FunctionAppChannel implements AppChannel {
   /** @throws {BusbarError} `ERR_OPTION_INVALID` */
   constructor({ app, maxConcurrency = Infinity, token }: FunctionAppChannelOptions) {
     checkOne(app, FUNCTION, 'app')
-    this.#calls = callsFor(maxConcurrency)
+    this.#calls = callsFor(maxConcurrency, Infinity)
     this.#app = app
     this.#token = token
   }
@@ -191,9 +178,9 @@ export class FunctionAppChannel implements AppChannel {
   }
 }
 
-function callsFor(maxConcurrency: number): Calls {
+function callsFor(maxConcurrency: number, most: number): Calls {
   checkOne(maxConcurrency, orInfinity(COUNT), 'maxConcurrency')
-  return new Calls(maxConcurrency)
+  return new Calls(Math.min(maxConcurrency, most))
 }
 
 function urlOf(text: string | URL): URL {
@@ -221,16 +208,22 @@ function answerOf(status: number, bytes: Uint8Array, isCut: boolean): AppRespons
   return { status, body, isCut }
 }
 
+interface Hearing {
+  readonly maxSize: number
+  readonly ending: Ending<AppResponse>
+  readonly connections: Connections
+}
+
 /** Waits for the answer to a request. */
-function hear(sent: ClientRequest, maxSize: number, ending: Ending<AppResponse>): void {
+function hear(sent: ClientRequest, { maxSize, ending, connections }: Hearing): void {
   let answer: IncomingMessage | undefined
   let interimCount = 0
-  sent.on('socket', (socket) => void socket.off('data', destroyThis))
   sent.on('information', () => {
     if (++interimCount > MAX_INTERIM) sent.destroy(new Error(`The app sent more than ${MAX_INTERIM} interim answers`))
   })
   sent.on('response', (response) => {
     answer = response
+    if (SHORT_LIFE.test(String(response.headers['keep-alive']))) sent.shouldKeepAlive = false
     read(response, maxSize, ending)
   })
   // What an app sends after its answer breaks the connection, not the call.
@@ -239,6 +232,7 @@ function hear(sent: ClientRequest, maxSize: number, ending: Ending<AppResponse>)
   })
   sent.on('close', () => {
     if (answer === undefined) ending.fail(new Error('The app closed the connection without an answer'))
+    if (sent.socket !== null && sent.shouldKeepAlive) connections.giveBack(sent.socket)
   })
 }
 
@@ -252,26 +246,4 @@ function read(response: IncomingMessage, maxSize: number, ending: Ending<AppResp
   })
   response.on('end', () => ending.succeed(answerOf(status, body.all, false)))
   response.on('error', (error) => ending.fail(error))
-}
-
-/**
- * Lets a connection rest for one turn of the event loop after each answer,
- * before the next request goes out on it. Some apps close the connection after
- * their answer and do not say so beforehand; after a turn that is known. Without
- * it every second call of such an app fails. It costs no time, only a second
- * connection. What comes in meanwhile was asked for by nobody: an app that says
- * more than its answer would have it taken for the next one.
- */
-function resting(agent: HttpAgent): HttpAgent {
-  for (const takeBack of agent.listeners('free')) {
-    agent.removeAllListeners('free').on('free', (socket: Socket, ...facts: unknown[]) => {
-      socket.on('data', destroyThis)
-      nextTurn(() => Reflect.apply(takeBack, agent, [socket, ...facts]))
-    })
-  }
-  return agent
-}
-
-function destroyThis(this: Socket): void {
-  this.destroy()
 }

@@ -42,7 +42,8 @@ const RESERVED: ReadonlySet<string> = new Set([
 ])
 /** A header's name (RFC 9110, token). */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/
-/** What a header's value cannot hold as it is. */
+/** What a header's value can hold as it is, and what not. */
+const PRINTABLE = /^[\t\x20-\x7e]*$/
 const NOT_PRINTABLE = /[^\t\x20-\x7e]/gu
 const LONE_SURROGATE = /\p{Cs}/gu
 
@@ -81,5 +82,6 @@ function headerName(key: string): string | undefined {
 }
 
 function printable(value: string): string {
+  if (PRINTABLE.test(value)) return value
   return value.replace(LONE_SURROGATE, '\ufffd').replace(NOT_PRINTABLE, encodeURIComponent)
 }

@@ -207,6 +207,16 @@ describe('HttpAppChannel', () => {
     assert.ok((used.apps[0]?.count ?? Infinity) <= 2)
   })
 
+  for (const goodbye of ['Connection: close', 'Keep-Alive: timeout=1']) {
+    it(`closes a connection after "${goodbye}"`, async () => {
+      const channel = await appThat((socket) => socket.write(OK.replace('\r\n', `\r\n${goodbye}\r\n`)))
+      await channel.call(EVENT)
+      await turns(2000) // much sooner than idle ones are closed
+      assert.equal(used.apps[0]?.sockets.size, 0)
+      assert.equal((await channel.call(EVENT)).status, 200)
+    })
+  }
+
   it('gets on with an app that closes after each answer without a word', async () => {
     const channel = await appThat((socket) => socket.end(OK))
     for (let i = 0; i < 50; i++) assert.equal((await channel.call(EVENT)).status, 200)
@@ -235,6 +245,18 @@ describe('HttpAppChannel', () => {
     await assert.rejects(channel.call(EVENT), { code: 'ECONNRESET' })
     assert.equal(count, 3)
     assert.equal((await channel.call(EVENT)).status, 200)
+  })
+
+  it('does not use a connection again that has not taken the whole request', async () => {
+    const channel = await appThat((socket) => {
+      socket.pause()
+      socket.write(OK)
+    })
+    for (let i = 0; i < 3; i++) {
+      assert.equal((await channel.call({ ...EVENT, body: 'x'.repeat(20_000_000) })).status, 200)
+      await turns(2)
+    }
+    assert.equal(used.apps[0]?.count, 3)
   })
 
   it('closes connections that lie idle', async () => {
