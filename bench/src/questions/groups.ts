@@ -67,6 +67,7 @@ export const question: Question = {
     'async handlers both queue what they do.',
   scenarios: ROWS.map(({ name, depth, contenders }) => ({
     name,
+    ...(depth === MESSAGES && { processes: 1 }),
     async measure(bench) {
       const batch = bench.size(depth)
       const trials = await burstTrials(contenders, batch)
