@@ -82,11 +82,6 @@ export abstract class Consumer implements Intake, Settler {
     this.queue.times.extend(delivery, ms)
   }
 
-  /** Never asked: a message that can be settled has its own. */
-  get signal(): AbortSignal {
-    return new AbortController().signal
-  }
-
   pause(isPaused: boolean): void {
     this.isPaused = isPaused
     this.host.ready(this.queue)
@@ -108,24 +103,21 @@ export abstract class Consumer implements Intake, Settler {
 
   end(reason: BusbarError, abandons: boolean): void {
     const { queue } = this
-    if (this.#leave()) {
+    const leavesOthers = this.#leave()
+    if (!leavesOthers) queue.close()
+    for (const delivery of this.running) {
+      delivery.holder?.abort(reason)
       // What is settled finishes here; the others are the group's again.
-      for (const delivery of this.running) {
-        if (this.#takeAway(delivery, reason, (unsettled) => queue.giveBack(unsettled))) this.giveUpOn(delivery)
-      }
-    } else {
-      queue.close()
-      if (abandons) queue.abandon(reason)
-      else for (const delivery of this.running) delivery.holder?.abort(reason)
+      if (leavesOthers && delivery.state === 'inFlight') this.#takeAway(delivery)
     }
+    if (!leavesOthers && abandons) queue.abandon(reason)
     this.host.moved(queue)
   }
 
-  /** Gives up on what it has in hand; what is not settled goes to `dispose`. */
-  abandon(reason: BusbarError, dispose: (delivery: Delivery) => void): void {
+  abandon(reason: BusbarError): void {
     for (const delivery of this.running) {
-      this.#takeAway(delivery, reason, dispose)
-      this.giveUpOn(delivery)
+      delivery.holder?.abort(reason)
+      this.#takeAway(delivery)
     }
   }
 
@@ -141,17 +133,9 @@ export abstract class Consumer implements Intake, Settler {
     this.host.tell('delivered', this.queue, envelope, { deliveryCount })
   }
 
-  /** A delivery is over, as far as the broker waits for it. */
-  putDown(): void {
-    this.host.workload.done()
-  }
-
-  /** @returns whether the delivery could still have settled its message, which goes to `dispose` then */
-  #takeAway(delivery: Delivery, reason: BusbarError, dispose: (delivery: Delivery) => void): boolean {
-    delivery.holder?.abort(reason)
-    const isHeld = delivery.state === 'inFlight'
-    if (isHeld) dispose(delivery)
-    return isHeld
+  #takeAway(delivery: Delivery): void {
+    if (delivery.state === 'inFlight') this.queue.giveBack(delivery)
+    this.giveUpOn(delivery)
   }
 
   /** The last one stays in its queue, which matches no more. @returns whether there are others to take the messages */

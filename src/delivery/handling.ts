@@ -74,7 +74,7 @@ export class Handling extends Consumer {
     this.#removePlace(place)
     place.delivery = undefined
     this.counts.overdue++
-    this.putDown()
+    this.host.workload.done()
     this.host.ready(this.queue)
     this.host.moved(this.queue)
   }
@@ -118,13 +118,9 @@ export class Handling extends Consumer {
     place.next = this.#free
     this.#free = place
     this.host.workload.done()
-    if (settlement === undefined && delivery.state === 'inFlight') this.queue.ack(delivery)
-    else this.#settle(delivery, settlement)
-  }
-
-  #settle(delivery: Delivery, settlement: Settlement | undefined): void {
     // The handler may have settled it itself.
-    if (settlement === undefined || delivery.state !== 'inFlight') this.host.moved(this.queue)
+    if (delivery.state !== 'inFlight') this.host.moved(this.queue)
+    else if (settlement === undefined) this.queue.ack(delivery)
     else this.queue.reject(delivery, settlement)
   }
 

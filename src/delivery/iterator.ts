@@ -89,7 +89,7 @@ export class Iteration extends Consumer implements AsyncIterableIterator<View, u
     if (resolve !== undefined) return resolve(this.#hold(delivery))
     // The ack before has ended the subscription: somebody watched it.
     this.queue.giveBack(delivery)
-    this.putDown()
+    this.host.workload.done()
   }
 
   settled(delivery: Delivery): void {
@@ -99,7 +99,7 @@ export class Iteration extends Consumer implements AsyncIterableIterator<View, u
       if (index < 0) return
       this.#inHand.splice(index, 1)
     }
-    this.putDown()
+    this.host.workload.done()
   }
 
   giveUpOn(delivery: Delivery): void {

@@ -149,9 +149,9 @@ export class MessageQueue implements Scheduled {
     this.setHorizon(-Infinity)
   }
 
-  /** What is in flight is cancelled, too. */
+  /** After its end: what is in flight is cancelled, too. */
   abandon(reason: BusbarError): void {
-    for (const taker of this.consumers.all()) taker.abandon(reason, (delivery) => this.#end(delivery, 'cancelled'))
+    for (const taker of this.consumers.all()) taker.abandon(reason)
   }
 
   /** What is delayed beyond `time` ends as cancelled, now and later. */

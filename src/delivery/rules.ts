@@ -86,8 +86,8 @@ export interface Taker {
    * @returns false when it is not free, or nothing is left that can be delivered
    */
   serve(most: number, turn: Turn): boolean
-  /** Gives up on what it has in hand; what is not settled goes to `dispose`. */
-  abandon(reason: BusbarError, dispose: (delivery: Delivery) => void): void
+  /** Gives up on what it has in hand, and gives back what is not settled. */
+  abandon(reason: BusbarError): void
 }
 
 /** What a queue is made of. */

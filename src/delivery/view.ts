@@ -11,8 +11,8 @@ import type { Envelope, Recipient } from '../event/envelope.ts'
 import type { Delivery, Holder, Settlement } from './delivery.ts'
 import type { Message } from './message.ts'
 
-/** Who delivers messages that can be settled. */
-export interface Settler extends Recipient {
+/** Who delivers messages that can be settled; each of these has a signal of its own. */
+export interface Settler extends Omit<Recipient, 'signal'> {
   /** @param settlement undefined for an ack */
   settle(delivery: Delivery, settlement: Settlement | undefined): void
   extend(delivery: Delivery, ms: number): void
@@ -22,17 +22,17 @@ export interface Settler extends Recipient {
 
 export class View implements Message, Holder {
   readonly #envelope: Envelope
-  readonly #recipient: Recipient
+  readonly #recipient: Recipient | Settler
   /** Undefined with `qos: 0`, where there is nothing to settle. */
   readonly #delivery: Delivery | undefined
   /** Made when somebody asks for it. */
-  #signal: AbortController | AbortSignal | undefined
+  #controller: AbortController | undefined
   /** Declared only, so that a message that has none has no place for it either. */
   declare onAbort?: (reason: unknown) => void
   /** The event with this message's own data, once it was read; not used while data is shared. */
   #event: CloudEvent | undefined
 
-  constructor(envelope: Envelope, recipient: Recipient, delivery?: Delivery) {
+  constructor(envelope: Envelope, recipient: Recipient | Settler, delivery?: Delivery) {
     this.#envelope = envelope
     this.#recipient = recipient
     this.#delivery = delivery
@@ -77,9 +77,8 @@ export class View implements Message, Holder {
   }
 
   get signal(): AbortSignal {
-    if (this.#delivery === undefined) return this.#recipient.signal
-    const signal = (this.#signal ??= new AbortController())
-    return signal instanceof AbortController ? signal.signal : signal
+    if ('signal' in this.#recipient) return this.#recipient.signal
+    return (this.#controller ??= new AbortController()).signal
   }
 
   ack(): boolean {
@@ -113,8 +112,7 @@ export class View implements Message, Holder {
 
   expire(error: BusbarError): void {
     const delivery = this.#delivery
-    if (!isHeld(delivery)) return
-    settler(this.#recipient).settle(delivery, { outcome: 'nack', error })
+    if (delivery === undefined || !this.settle({ outcome: 'nack', error })) return
     settler(this.#recipient).giveUpOn(delivery)
     this.abort(error)
   }
@@ -122,8 +120,8 @@ export class View implements Message, Holder {
   /** Aborts `signal`, also one that nobody has asked for yet. */
   abort(reason: unknown): void {
     this.onAbort?.(reason)
-    if (this.#signal instanceof AbortController) this.#signal.abort(reason)
-    else this.#signal ??= AbortSignal.abort(reason)
+    this.#controller ??= new AbortController()
+    this.#controller.abort(reason)
   }
 }
 
@@ -134,6 +132,6 @@ function isHeld(delivery: Delivery | undefined): delivery is Delivery {
   return delivery?.state === 'inFlight'
 }
 
-function settler(recipient: Recipient): Settler {
+function settler(recipient: Recipient | Settler): Settler {
   return recipient as Settler // with a delivery the recipient is one
 }
