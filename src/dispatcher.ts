@@ -14,6 +14,7 @@ import { Turn } from './delivery/turn.ts'
 import { View } from './delivery/view.ts'
 import type { Workload } from './delivery/workload.ts'
 import type { Envelope } from './event/envelope.ts'
+import { done } from './promises.ts'
 import type { Clock } from './time/clock.ts'
 
 /** How many messages a queue delivers before the next queue has its turn. */
@@ -21,8 +22,6 @@ const BATCH = 32
 
 /** How many fans may have something to book; bounds what they keep alive. */
 const UNBOOKED = 256
-
-const resolved: Promise<void> = Promise.resolve()
 
 /** An event whose `qos: 0` handlers have to wait until those of an earlier event have been called. */
 interface Lined {
@@ -66,7 +65,7 @@ export class Dispatcher implements Caller<Direct> {
   }
 
   /** Whether nothing more may be delivered before the event loop has turned. */
-  readonly mustYield = (): boolean => {
+  mustYield(): boolean {
     if (!this.#turn.spend()) return false
     this.#schedule()
     return true
@@ -141,8 +140,7 @@ export class Dispatcher implements Caller<Direct> {
       if (this.#turn.spend()) return this.#schedule()
       const { event, targets } = this.#lined.shift() as Lined // there is one
       for (const target of targets) target.receiveLined(new View(event, target))
-      this.#workload.busy--
-      this.#workload.progress++
+      this.#workload.done()
     }
     this.#mustLine = false
     this.#rest()
@@ -156,7 +154,7 @@ export class Dispatcher implements Caller<Direct> {
     if (this.#isScheduled) return
     this.#isScheduled = true
     if (this.#turn.isSpent) this.#clock.nextTurn(this.#resume)
-    else void resolved.then(this.#drain)
+    else void done.then(this.#drain)
   }
 
   readonly #resume = (): void => {

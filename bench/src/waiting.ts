@@ -41,7 +41,7 @@ export function deadlines(size: number, waitMs: (index: number) => number): Wait
       while (all.takeDue(due) !== undefined) over++
     },
     get size() {
-      return all.size
+      return all.items().length
     },
     get over() {
       return over

@@ -49,10 +49,12 @@ export class Backlog {
     const { key, expiresAt } = event
     if (key !== undefined) this.#lanes ??= new Lanes()
     if (this.#fresh.length === 0) this.#latestExpiry = -Infinity
-    const delivery = key !== undefined || expiresAt < this.#latestExpiry ? new Delivery(event, 0) : undefined
+    const item = key !== undefined || expiresAt < this.#latestExpiry ? new Delivery(event, 0) : event
     this.#latestExpiry = Math.max(this.#latestExpiry, expiresAt)
-    this.#fresh.push(delivery ?? event)
-    if (expiresAt < Infinity) this.#times.set(delivery, expiresAt)
+    this.#fresh.push(item)
+    if (expiresAt === Infinity) return
+    if (item instanceof Delivery) this.#times.set(item, expiresAt)
+    else this.#times.announce(expiresAt)
   }
 
   /** When the first event expires that stands here as it is; a delivery before it expires no later, and has a deadline of its own. */

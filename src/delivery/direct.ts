@@ -18,8 +18,6 @@ import type { DirectHost } from './rules.ts'
 import { Timetable } from './timetable.ts'
 import { View } from './view.ts'
 
-const resolved: Promise<void> = Promise.resolve()
-
 const none: readonly never[] = Object.freeze([])
 
 /** What a `Direct` is made of. */
@@ -195,12 +193,10 @@ export class Direct implements Intake, Recipient, Scheduled {
 
   /** What is delayed beyond `time` is cancelled. */
   setHorizon(time: number): void {
-    for (const delivery of this.#delayed?.delayedBeyond(time) ?? []) {
-      // Whoever was told of one may have ended the others.
-      if (delivery.state !== 'delayed') continue
+    this.#delayed?.endDelayed(time, (delivery) => {
       this.#undelay(delivery)
       this.refuse(delivery.envelope, 'cancelled')
-    }
+    })
   }
 
   /** The event has matched, and comes to its end without having been delivered. */
@@ -227,7 +223,7 @@ export class Direct implements Intake, Recipient, Scheduled {
     this.#change()
     look()
     // A `call` that this is asked for in tells nobody when it is over.
-    void resolved.then(look)
+    void Promise.resolve().then(look)
   }
 
   end(reason: BusbarError, abandons: boolean): void {
@@ -296,9 +292,7 @@ export class Direct implements Intake, Recipient, Scheduled {
       this.#special.overdue--
       return
     }
-    const { workload } = this.#host
-    workload.busy--
-    workload.progress++
+    this.#host.workload.done()
     this.finish(message, failed, error)
     this.#host.moved(this)
   }

@@ -10,8 +10,6 @@ import type { Direct } from './direct.ts'
 import type { Handler, Message } from './message.ts'
 import { View } from './view.ts'
 
-const none: readonly never[] = Object.freeze([])
-
 export class Fan implements Recipient {
   readonly directs: readonly Direct[]
   /** Those of `directs`, by place. */
@@ -35,7 +33,7 @@ export class Fan implements Recipient {
 
   /** Filters with wildcards do not share. */
   params(): readonly string[] {
-    return none
+    return []
   }
 
   /** Of the subscription whose handler is being called. */

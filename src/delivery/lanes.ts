@@ -15,7 +15,8 @@ interface Lane {
 }
 
 export class Lanes {
-  readonly #lanes = new Map<string, Lane>()
+  /** None for what has no key. */
+  readonly #lanes = new Map<string | undefined, Lane>()
 
   /** @returns whether it is the delivery's turn; if not, it is parked until `release` hands it out */
   claim(delivery: Delivery): boolean {
@@ -31,20 +32,18 @@ export class Lanes {
 
   /** The delivery no longer holds its lane. @returns the one whose turn it is now, if any */
   release(delivery: Delivery): Delivery | undefined {
-    const key = delivery.key
-    const lane = key === undefined ? undefined : this.#lanes.get(key)
-    if (key === undefined || lane?.holder !== delivery) return undefined
+    const lane = this.#heldBy(delivery)
+    if (lane === undefined) return undefined
     const next = firstLive(lane.parked)
-    if (next === undefined) this.#lanes.delete(key)
+    if (next === undefined) this.#lanes.delete(delivery.key)
     else lane.holder = lane.parked.shift() as Delivery // the first of the parked
     return next
   }
 
   /** The lane of `holder`, if it has one, is kept for `next`, which goes on in its stead. */
   pass(holder: Delivery, next: Delivery): void {
-    const key = holder.key
-    const lane = key === undefined ? undefined : this.#lanes.get(key)
-    if (lane?.holder === holder) lane.holder = next
+    const lane = this.#heldBy(holder)
+    if (lane !== undefined) lane.holder = next
   }
 
   /** The oldest of the parked deliveries. */
@@ -65,6 +64,11 @@ export class Lanes {
   /** All parked deliveries, in no particular order. */
   parked(): Delivery[] {
     return [...this.#lanes.values()].flatMap((lane) => lane.parked.toArray())
+  }
+
+  #heldBy(delivery: Delivery): Lane | undefined {
+    const lane = this.#lanes.get(delivery.key)
+    return lane?.holder === delivery ? lane : undefined
   }
 }
 

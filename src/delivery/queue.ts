@@ -157,10 +157,7 @@ export class MessageQueue implements Scheduled {
   /** What is delayed beyond `time` ends as cancelled, now and later. */
   setHorizon(time: number): void {
     this.horizon = time
-    for (const delivery of this.times.delayedBeyond(time)) {
-      // Whoever was told of one may have ended the others.
-      if (delivery.state === 'delayed') this.#end(delivery, 'cancelled')
-    }
+    this.times.endDelayed(time, (delivery) => this.#end(delivery, 'cancelled'))
   }
 
   /** Does the first thing that is due. */

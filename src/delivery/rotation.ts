@@ -8,8 +8,6 @@ import type { Turn } from './turn.ts'
 
 export class Rotation {
   readonly #consumers: Taker[] = []
-  /** The one that there is, if there is just one. */
-  #only: Taker | undefined
   /** Whose turn it is. */
   #turn = 0
 
@@ -19,13 +17,11 @@ export class Rotation {
 
   add(consumer: Taker): void {
     this.#consumers.push(consumer)
-    this.#review()
   }
 
   remove(consumer: Taker): void {
     const index = this.#consumers.indexOf(consumer)
     if (index >= 0) this.#consumers.splice(index, 1)
-    this.#review()
   }
 
   /**
@@ -33,7 +29,8 @@ export class Rotation {
    * @returns whether there may be more that can be delivered
    */
   serve(most: number, turn: Turn): boolean {
-    if (this.#only !== undefined) return this.#only.serve(most, turn)
+    const consumers = this.#consumers
+    if (consumers.length === 1) return consumers[0]!.serve(most, turn)
     for (let left = most; left > 0; left--) {
       if (!this.#choose()?.serve(1, turn)) return false
       this.#turn++
@@ -51,10 +48,6 @@ export class Rotation {
       if (consumer?.isFree) return consumer
     }
     return undefined
-  }
-
-  #review(): void {
-    this.#only = this.#consumers.length === 1 ? this.#consumers[0] : undefined
   }
 
   all(): Taker[] {

@@ -24,62 +24,48 @@ export interface Hand {
   isUnstamped: boolean
 }
 
-export class Timetable {
+export class Timetable extends Deadlines<Delivery> {
   readonly #owner: Scheduled
   readonly #host: TimeHost
-  readonly #deadlines = new Deadlines<Delivery>()
   /** What is in flight there has no end of its ack wait yet. Hands, because most deliveries are over before a turn ends. */
   #unstamped: Hand[] = []
   readonly #ackWaitMs: number
 
   /** @param owner whose `fire` is called when something is due */
   constructor(owner: Scheduled, host: TimeHost, ackWaitMs: number) {
+    super()
     this.#owner = owner
     this.#host = host
     this.#ackWaitMs = ackWaitMs
   }
 
-  /** The earliest deadline; `Infinity` when there is none. */
-  get next(): number {
-    return this.#deadlines.next
+  override set(delivery: Delivery, time: number): void {
+    super.set(delivery, time)
+    this.announce(time)
   }
 
-  /** Whether one of the deadlines comes before another one, of a message with this order. */
-  precedes(time: number, order: number): boolean {
-    return this.#deadlines.precedes(time, order)
-  }
-
-  /** @param delivery undefined when the owner has the deadline without its being noted here */
-  set(delivery: Delivery | undefined, time: number): void {
-    if (delivery !== undefined) this.#deadlines.set(delivery, time)
+  /** The owner has a deadline, which need not be noted here. */
+  announce(time: number): void {
     this.#host.schedule.set(this.#owner, time)
   }
 
-  clear(delivery: Delivery): void {
-    this.#deadlines.delete(delivery)
-    this.rest()
-  }
-
-  /** Takes out the first that is due. */
-  takeDue(now: number): Delivery | undefined {
-    return this.#deadlines.takeDue(now)
-  }
-
   /** Something has lost its deadline: without any, no timer stays. */
-  rest(): void {
+  clear(delivery: Delivery): void {
+    this.delete(delivery)
     if (this.#owner.nextDeadline === Infinity) this.#host.schedule.delete(this.#owner)
   }
 
   /** The delayed message whose time comes last. */
   lastDelayed(): Delivery | undefined {
-    return this.#deadlines.last(({ state }) => state === 'delayed')
+    return this.last(({ state }) => state === 'delayed')
   }
 
-  /** What is delayed beyond `time`. */
-  delayedBeyond(time: number): Delivery[] {
-    return this.#deadlines
-      .items()
-      .filter((delivery) => delivery.state === 'delayed' && this.#deadlines.timeOf(delivery) > time)
+  /** Ends what is delayed beyond `time`. */
+  endDelayed(time: number, end: (delivery: Delivery) => void): void {
+    for (const delivery of this.items()) {
+      // Whoever was told of one may have ended the others.
+      if (delivery.state === 'delayed' && this.timeOf(delivery) > time) end(delivery)
+    }
   }
 
   /** An async delivery: its ack wait begins at the end of this turn, if it is still in flight by then. */
@@ -104,7 +90,7 @@ export class Timetable {
   extend(delivery: Delivery, ms: number): void {
     if (this.#ackWaitMs === Infinity) return
     const now = this.#host.clock.now()
-    const end = delivery.position === NOWHERE ? now + this.#ackWaitMs : this.#deadlines.timeOf(delivery)
+    const end = delivery.position === NOWHERE ? now + this.#ackWaitMs : this.timeOf(delivery)
     this.set(delivery, Math.max(end, now + ms))
   }
 }

@@ -106,7 +106,7 @@ export class ManualClock implements Clock {
   runAll(): Promise<void> {
     return this.#move(async () => {
       await this.#settle()
-      for (let i = 0; this.#timers.size > 0; i++) {
+      for (let i = 0; this.#timers.next < Infinity; i++) {
         if (i >= MAX_TIMERS) throw this.#livelock(`${i} timers`)
         await this.#runNext()
       }

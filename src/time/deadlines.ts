@@ -13,10 +13,6 @@ export class Deadlines<T extends Timed> {
   readonly #run = new Run<T>()
   readonly #heap = new Heap<T>()
 
-  get size(): number {
-    return this.#run.size + this.#heap.items.length
-  }
-
   /** The earliest deadline; `Infinity` when there is none. */
   get next(): number {
     return Math.min(this.#run.next, this.#heap.next)

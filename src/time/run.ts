@@ -38,10 +38,6 @@ export class Run<T extends Timed> {
   #lastTime = -Infinity
   #lastOrder = 0
 
-  get size(): number {
-    return this.#size
-  }
-
   get first(): T | undefined {
     return this.#blocks[0]?.items[this.#first & MASK]
   }

@@ -41,7 +41,7 @@ export class Schedule {
   /** It is not called any more; without anything to call no timer stays. */
   delete(item: Scheduled): void {
     this.#deadlines.delete(item)
-    if (this.#deadlines.size === 0) this.#disarm()
+    if (this.#deadlines.next === Infinity) this.#disarm()
   }
 
   #wait(): void {
