@@ -55,7 +55,7 @@ export class Dispatcher implements Caller<Direct> {
     this.#rest = rest
     this.#turn = new Turn(
       () => clock.now(),
-      () => clock.nextTurn(this.#renew),
+      () => clock.nextTurn(() => this.#turn.renew()),
     )
   }
 
@@ -144,10 +144,6 @@ export class Dispatcher implements Caller<Direct> {
     }
     this.#mustLine = false
     this.#rest()
-  }
-
-  readonly #renew = (): void => {
-    this.#turn.renew()
   }
 
   #schedule(): void {

@@ -35,8 +35,8 @@ export class History {
     let past = this.#topics.get(event.topic)
     if (past === undefined) this.#topics.set(event.topic, (past = { last: 0, events: new Ring() }))
     past.events.push(event)
-    if (past.events.length > this.#size) past.events.shift()
-    return ++past.last
+    if (++past.last > this.#size) past.events.shift()
+    return past.last
   }
 
   /** The number of the latest event on `topic`, 0 when there was none. */
@@ -53,10 +53,11 @@ export class History {
     let missing = 0
     for (const [topic, past] of this.#topics) {
       if (!matches(topic)) continue
-      const oldest = past.last - past.events.length + 1
-      const first = sequence ?? oldest
-      if (first < oldest) missing += oldest - first
-      for (const event of past.events.toArray().slice(Math.max(0, first - oldest))) events.push(event)
+      const kept = past.events.toArray()
+      const oldest = past.last - kept.length + 1
+      const first = sequence === undefined ? 0 : sequence - oldest // of those kept; below 0 when some are gone
+      missing += Math.max(0, -first)
+      for (const event of kept.slice(Math.max(0, first))) events.push(event)
     }
     return { events: events.sort((a, b) => a.serial - b.serial), missing }
   }

@@ -48,7 +48,7 @@ export class Backlog {
   pushSpecial(event: Envelope): void {
     const { key, expiresAt } = event
     if (key !== undefined) this.#lanes ??= new Lanes()
-    if (this.#fresh.length === 0) this.#latestExpiry = -Infinity
+    if (this.#fresh.isEmpty) this.#latestExpiry = -Infinity
     const item = key !== undefined || expiresAt < this.#latestExpiry ? new Delivery(event, 0) : event
     this.#latestExpiry = Math.max(this.#latestExpiry, expiresAt)
     this.#fresh.push(item)

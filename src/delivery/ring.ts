@@ -35,14 +35,9 @@ const nothing: Circle<never> = new Circle<never>(0, undefined)
 export class Ring<T> {
   #front: Circle<T> = nothing
   #back: Circle<T> = nothing
-  #length = 0
-
-  get length(): number {
-    return this.#length
-  }
 
   get isEmpty(): boolean {
-    return this.#length === 0
+    return this.#front.length === 0
   }
 
   /** The first item, without taking it. */
@@ -53,7 +48,6 @@ export class Ring<T> {
   push(item: T): void {
     const back = this.#back.length < this.#back.slots.length ? this.#back : this.#lengthen()
     back.slots[(back.head + back.length++) & (back.slots.length - 1)] = item
-    this.#length++
   }
 
   shift(): T | undefined {
@@ -61,7 +55,6 @@ export class Ring<T> {
     const { slots, head } = front
     const item = slots[head]
     if (item === undefined) return undefined
-    this.#length--
     slots[head] = undefined
     front.head = (head + 1) & (slots.length - 1)
     if (--front.length === 0) this.#shorten()
@@ -85,7 +78,6 @@ export class Ring<T> {
 
   clear(): void {
     this.#front = this.#back = nothing
-    this.#length = 0
   }
 
   toArray(): T[] {
@@ -105,11 +97,10 @@ export class Ring<T> {
 
   #pop(): T {
     const item = this.#last
-    const { slots, head } = this.#back
-    slots[(head + --this.#back.length) & (slots.length - 1)] = undefined
-    this.#length--
-    const { previous } = this.#back
-    if (this.#back.length > 0 || previous === undefined) return item
+    const back = this.#back
+    const { slots, previous } = back
+    slots[(back.head + --back.length) & (slots.length - 1)] = undefined
+    if (back.length > 0 || previous === undefined) return item
     previous.next = undefined
     this.#back = previous
     return item

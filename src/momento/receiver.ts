@@ -143,11 +143,11 @@ export class Receiver implements TopicSink, SubscriptionState {
     this.#isOver = true
     if (this.#timer !== undefined) this.#parts.clock.clearTimer(this.#timer)
     this.#held?.release()
-    if (this.#failure !== undefined && this.#waiting.length > 0) {
+    if (this.#failure !== undefined && !this.#waiting.isEmpty) {
       this.#waiting.shift()?.reject(this.#failure)
       this.#failure = undefined
     }
-    while (this.#waiting.length > 0) this.#waiting.shift()?.resolve({ done: true, value: undefined })
+    while (!this.#waiting.isEmpty) this.#waiting.shift()?.resolve({ done: true, value: undefined })
     this.#parts.onEnd()
   }
 

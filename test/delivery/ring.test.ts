@@ -30,7 +30,7 @@ const steps: Readonly<Record<string, (ring: Ring<number>, array: number[], item:
 }
 
 function assertSame(ring: Ring<number>, array: readonly number[]): void {
-  assert.equal(ring.length, array.length)
+  assert.equal(ring.isEmpty, array.length === 0)
   assert.equal(ring.first, array[0])
   assert.deepEqual(ring.toArray(), array)
 }
@@ -79,8 +79,8 @@ describe('Ring', () => {
     let last = 0
     let first = 0
     while (last < 100_000) ring.push(last++)
-    while (ring.length > 0) {
-      for (let i = 0; i < 3 && ring.length > 0; i++) assert.equal(ring.shift(), first++)
+    while (!ring.isEmpty) {
+      for (let i = 0; i < 3 && !ring.isEmpty; i++) assert.equal(ring.shift(), first++)
       if (last < 110_000) ring.push(last++)
     }
     assert.equal(first, last)
