@@ -23,7 +23,7 @@ export class Backlog {
   /** Nothing in `#fresh` expires later. */
   #latestExpiry = -Infinity
   readonly #returned = new Ring<Delivery>()
-  /** Made when the first event with a key comes. */
+  /** Made when the turn of the first event with a key comes. */
   #lanes: Lanes | undefined
   /** With `ordered`: messages without a key that wait for redelivery and hold back all that come after them. */
   #holding: Set<Delivery> | undefined
@@ -47,7 +47,6 @@ export class Backlog {
    */
   pushSpecial(event: Envelope): void {
     const { key, expiresAt } = event
-    if (key !== undefined) this.#lanes ??= new Lanes()
     if (this.#fresh.isEmpty) this.#latestExpiry = -Infinity
     const item = key !== undefined || expiresAt < this.#latestExpiry ? new Delivery(event, 0) : event
     this.#latestExpiry = Math.max(this.#latestExpiry, expiresAt)
@@ -73,7 +72,6 @@ export class Backlog {
 
   /** A message whose delay is over, or that was given back. */
   pushBack(delivery: Delivery): void {
-    if (delivery.key !== undefined) this.#lanes ??= new Lanes()
     this.#returned.insert(delivery, comesAfter)
   }
 
@@ -89,7 +87,7 @@ export class Backlog {
 
   /** @returns whether the message may go on; if another one of its key is under way, it is parked until that is released */
   claim(delivery: Delivery): boolean {
-    return this.#lanes === undefined || this.#lanes.claim(delivery)
+    return delivery.key === undefined || (this.#lanes ??= new Lanes()).claim(delivery)
   }
 
   /** The message is no longer under way: the next one of its key can go on. @returns whether there is one */
@@ -135,11 +133,10 @@ export class Backlog {
 
   /** Takes out everything that is queued. */
   clear(): Delivery[] {
-    const fresh = this.#fresh.toArray().map(deliveryOf)
-    const all = [...this.#returned.toArray(), ...(this.#lanes?.parked() ?? []), ...fresh]
+    const all = [...this.#returned.toArray(), ...(this.#lanes?.parked() ?? []), ...this.#fresh.toArray()]
     this.#fresh.clear()
     this.#returned.clear()
-    return all
+    return all.map(deliveryOf)
   }
 
   /** In a ring the oldest comes first: if that is held back, all are. */

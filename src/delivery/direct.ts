@@ -135,13 +135,11 @@ export class Direct implements Intake, Recipient, Scheduled {
     this.#called++
     this.#host.tell('delivered', this, message, { deliveryCount: 1 })
     const { handler } = this // called without `this`
-    let result: unknown
     try {
-      result = handler(message)
+      this.settle(message, handler(message))
     } catch (error) {
-      return void this.finish(message, true, error)
+      this.finish(message, true, error)
     }
-    this.settle(message, result)
   }
 
   /** Its handler has returned. @returns whether it has not done with the message yet */

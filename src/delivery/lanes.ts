@@ -18,10 +18,9 @@ export class Lanes {
   /** None for what has no key. */
   readonly #lanes = new Map<string | undefined, Lane>()
 
-  /** @returns whether it is the delivery's turn; if not, it is parked until `release` hands it out */
+  /** @param delivery one with a key. @returns whether it is its turn; if not, it is parked until `release` hands it out */
   claim(delivery: Delivery): boolean {
-    const key = delivery.key
-    if (key === undefined) return true
+    const { key } = delivery
     const lane = this.#lanes.get(key)
     if (lane === undefined) this.#lanes.set(key, { holder: delivery, parked: new Ring() })
     // A holder that has not started lets an older message, back from its delay, go first.

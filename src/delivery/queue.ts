@@ -168,7 +168,7 @@ export class MessageQueue implements Scheduled {
       const facts = { topic: delivery.envelope.topic, filter: this.filter }
       const error = new BusbarError('ERR_ACK_WAIT', `No settlement within ${this.rules.ackWaitMs} ms`, facts)
       delivery.holder?.expire(error)
-    } else if (delivery.envelope.expiresAt <= now) this.#giveUp(delivery, 'expired', undefined)
+    } else if (delivery.envelope.expiresAt <= now) this.#giveUp(delivery, 'expired')
     else {
       this.#leave(delivery)
       this.#return(delivery)
@@ -233,7 +233,7 @@ export class MessageQueue implements Scheduled {
     const { expiresAt } = delivery.envelope
     if (expiresAt === Infinity) return this.#backlog.claim(delivery)
     const isExpired = expiresAt <= this.#host.clock.now()
-    if (isExpired) this.#giveUp(delivery, 'expired', undefined)
+    if (isExpired) this.#giveUp(delivery, 'expired')
     const mayStart = !isExpired && this.#backlog.claim(delivery)
     if (mayStart) this.times.clear(delivery)
     return mayStart
@@ -288,7 +288,7 @@ export class MessageQueue implements Scheduled {
     if (delivery.key !== undefined && this.#backlog.release(delivery)) this.#host.ready(this)
   }
 
-  #giveUp(delivery: Delivery, reason: GivenUp, error: unknown): void {
+  #giveUp(delivery: Delivery, reason: GivenUp, error?: unknown): void {
     if (this.rules.deadLetterTopic === undefined) return this.#end(delivery, reason, error)
     if ((delivery.envelope.extras?.hops ?? 0) >= MAX_HOPS) return this.#end(delivery, 'exhausted', error)
     const { workload } = this.#host

@@ -9,7 +9,7 @@
 import { Turn } from '../delivery/turn.ts'
 import { type Clock, MAX_TIMER_MS } from './clock.ts'
 import { Deadlines } from './deadlines.ts'
-import { NOWHERE, type Timed } from './timed.ts'
+import type { Timed } from './timed.ts'
 
 /** What is called when its earliest deadline has come; a queue, mostly. */
 export interface Scheduled extends Timed {
@@ -33,7 +33,7 @@ export class Schedule {
 
   /** Calls `item` at `time`, unless it will be called before. */
   set(item: Scheduled, time: number): void {
-    if (item.position !== NOWHERE && this.#deadlines.timeOf(item) <= time) return
+    if (this.#deadlines.timeOf(item) <= time) return
     this.#deadlines.set(item, time)
     if (time < this.#armed) this.#wait()
   }
