@@ -24,8 +24,6 @@ interface Place extends Hand {
   delivery: Delivery | undefined
   /** Another free one, while it is free. */
   next: Place | undefined
-  /** In the list of places. */
-  index: number
   readonly fulfilled: (outcome: unknown) => void
   readonly rejected: (error: unknown) => void
 }
@@ -33,7 +31,7 @@ interface Place extends Hand {
 export class Handling extends Consumer {
   readonly #handler: Handler
   /** All but those whose call was given up on; at most `concurrency`. */
-  readonly #places: Place[] = []
+  readonly #places = new Set<Place>()
   #free: Place | undefined
 
   constructor(queue: MessageQueue, host: QueueHost<MessageQueue>, options: ConsumerOptions, handler: Handler) {
@@ -42,11 +40,11 @@ export class Handling extends Consumer {
   }
 
   get isFree(): boolean {
-    return (this.#free !== undefined || this.#places.length < this.concurrency) && !this.isPaused
+    return (this.#free !== undefined || this.#places.size < this.concurrency) && !this.isPaused
   }
 
   get running(): Delivery[] {
-    return this.#places.flatMap(({ delivery }) => delivery ?? [])
+    return [...this.#places].flatMap(({ delivery }) => delivery ?? [])
   }
 
   deliver(delivery: Delivery): void {
@@ -71,19 +69,12 @@ export class Handling extends Consumer {
   giveUpOn(delivery: Delivery): void {
     const place = delivery.place as Place | undefined // only deliver() writes it
     if (place?.delivery !== delivery) return
-    this.#removePlace(place)
+    this.#places.delete(place)
     place.delivery = undefined
     this.counts.overdue++
     this.host.workload.done()
     this.host.ready(this.queue)
     this.host.moved(this.queue)
-  }
-
-  /** The last one fills its gap: there may be a million. */
-  #removePlace(place: Place): void {
-    const last = this.#places.pop() as Place // it is in the list itself
-    last.index = place.index
-    if (last !== place) this.#places[place.index] = last
   }
 
   #makePlace(): Place {
@@ -95,11 +86,10 @@ export class Handling extends Consumer {
       delivery: undefined,
       isUnstamped: false,
       next: undefined,
-      index: this.#places.length,
       fulfilled: (outcome) => settled(outcome === undefined ? undefined : settlementOf(outcome)),
       rejected: (error) => settled({ outcome: 'nack', error }),
     }
-    this.#places.push(place)
+    this.#places.add(place)
     return place
   }
 
