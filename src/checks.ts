@@ -49,10 +49,7 @@ export function isObject(value: unknown): value is object {
 
 /** @throws {BusbarError} `ERR_OPTION_INVALID` that names the option */
 export function refuseOption(option: string, why: string, cause?: unknown): never {
-  throw new BusbarError('ERR_OPTION_INVALID', `Invalid option ${option}: ${why}`, {
-    option,
-    ...(cause !== undefined && { cause }),
-  })
+  throw new BusbarError('ERR_OPTION_INVALID', `Invalid option ${option}: ${why}`, { option, cause })
 }
 
 /** @throws {BusbarError} `ERR_OPTION_INVALID` unless the rule holds */

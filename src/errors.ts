@@ -61,7 +61,7 @@ export class BusbarError extends Error {
 
   constructor(code: ErrorCode, message: string, facts: ErrorFacts = {}) {
     const { cause, ...named } = facts
-    super(message, 'cause' in facts ? { cause } : undefined)
+    super(message, cause === undefined ? undefined : { cause })
     this.code = code
     Object.assign(this, named)
   }

@@ -152,5 +152,5 @@ export class Subscription<M = Message> implements AsyncIterable<M, undefined>, A
 }
 
 export function closedError(how: string, cause?: unknown): BusbarError {
-  return new BusbarError('ERR_CLOSED', `The subscription was ${how}`, cause === undefined ? {} : { cause })
+  return new BusbarError('ERR_CLOSED', `The subscription was ${how}`, { cause })
 }

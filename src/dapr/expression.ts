@@ -213,6 +213,6 @@ function refuse(text: string, why: string, position?: number, cause?: unknown): 
   const where = position === undefined ? '' : ` at ${position}`
   throw new BusbarError('ERR_OPTION_INVALID', `Invalid expression ${quote(text)}${where}: ${why}`, {
     ...(position !== undefined && { position }),
-    ...(cause !== undefined && { cause }),
+    cause,
   })
 }

@@ -96,6 +96,6 @@ function isPlainObject(value: unknown): value is object {
 function refuse(option: string, why: string, cause?: unknown): never {
   throw new BusbarError('ERR_OPTION_INVALID', `Invalid ${option}: ${why}`, {
     option,
-    ...(cause !== undefined && { cause }),
+    cause,
   })
 }

@@ -138,8 +138,8 @@ function textOf(text: TextOrBytes): string {
 /** @throws {BusbarError} `ERR_EVENT_INVALID`, always */
 export function invalid(why: string, attribute?: string, cause?: unknown): never {
   throw new BusbarError('ERR_EVENT_INVALID', `Invalid event: ${why}`, {
-    ...(attribute === undefined ? {} : { attribute }),
-    ...(cause === undefined ? {} : { cause }),
+    ...(attribute !== undefined && { attribute }),
+    cause,
   })
 }
 
