@@ -39,7 +39,7 @@ export class Subscription<M = Message> implements AsyncIterable<M, undefined>, A
   /** Made when somebody asks for it, with what resolves it. */
   #closed: Promise<void> | undefined
   #tellClosed: (() => void) | undefined
-  #draining: Promise<void> | undefined
+  #isDraining = false
 
   /** Made by `broker.subscribe()`. */
   constructor(intake: Intake, signal: AbortSignal | undefined, onEnd: () => void) {
@@ -111,14 +111,11 @@ export class Subscription<M = Message> implements AsyncIterable<M, undefined>, A
 
   /** Matches no more, delivers what is queued and, when it is due, what is delayed; resolves when all that has ended. */
   drain(): Promise<void> {
-    this.#draining ??= new Promise((resolve) => {
-      if (this.#isOver) resolve()
-      else {
-        this.#intake.drain(() => this.end(closedError('drained')))
-        void this.closed.then(resolve)
-      }
-    })
-    return this.#draining
+    if (!this.#isOver && !this.#isDraining) {
+      this.#isDraining = true
+      this.#intake.drain(() => this.end(closedError('drained')))
+    }
+    return this.closed
   }
 
   /**
