@@ -5,17 +5,16 @@
  * Layer 15.
  */
 import { refuseOption } from './checks.ts'
-import { Direct } from './delivery/direct.ts'
+import { Direct, type DirectParts } from './delivery/direct.ts'
 import { Handling } from './delivery/handling.ts'
 import { Iteration } from './delivery/iterator.ts'
 import type { Handler } from './delivery/message.ts'
 import { MessageQueue } from './delivery/queue.ts'
 import type { BusbarError } from './errors.ts'
-import type { Envelope } from './event/envelope.ts'
 import type { Hub } from './hub.ts'
 import { checkAgreement, type Settings, type SubscribeOptions, settle } from './options.ts'
 import { addCounts, type Counts, zeroCounts } from './stats.ts'
-import { closedError, type Intake, Subscription } from './subscription.ts'
+import { closedError, Subscription } from './subscription.ts'
 import { captureParams, matches } from './topic/params.ts'
 import { checkFilter, checkTopic, isWildcard } from './topic/topic.ts'
 
@@ -48,24 +47,28 @@ export class Registry {
 
   /** See `Broker.subscribe`. */
   subscribe(filter: string, handler: Handler | undefined, options: SubscribeOptions): Subscription<never> {
-    checkFilter(filter, this.#hub.dialect)
+    const hub = this.#hub
+    checkFilter(filter, hub.dialect)
     const settings = settle(options, this.#defaults, handler !== undefined)
     this.#check(filter, settings)
-    const { signal, group } = settings
-    const isOver = signal?.aborted ?? false
-    const key = group === undefined || isOver ? undefined : groupKey(filter, group)
+    const { signal, group, qos, concurrency } = settings
+    const key = group === undefined ? undefined : groupKey(filter, group)
     const found = key === undefined ? undefined : this.#groups.get(key)
     const shared = found?.queue.isRetired ? undefined : found
     if (shared !== undefined) checkAgreement(settings, shared.settings)
     // Nothing throws from here on.
     const leave = (): void => subscription.end(closedError('left'), true)
+    const params = (topic: string): readonly string[] => captureParams(filter, topic, hub.dialect)
+    const queue = (): MessageQueue => shared?.queue ?? this.#open(filter, settings, key)
     const intake =
-      settings.qos === 0 && handler !== undefined
-        ? this.#direct(filter, handler, settings, isOver)
-        : this.#join(shared?.queue ?? this.#queue(filter, settings, isOver, key), { handler, settings, leave })
+      handler === undefined
+        ? new Iteration(queue(), hub, { concurrency, params }, leave)
+        : qos === 0
+          ? this.#direct(filter, handler, { where: settings.where, params })
+          : new Handling(queue(), hub, { concurrency, params }, handler)
     const subscription: Subscription<never> = new Subscription(intake, signal, () => this.#ended(subscription, key))
     this.#live.add(subscription)
-    if (isOver) subscription.end(closedError('aborted', signal?.reason))
+    if (signal?.aborted) subscription.end(closedError('aborted', signal.reason))
     return subscription
   }
 
@@ -132,42 +135,27 @@ export class Registry {
     if (matches(filter, deadLetterTopic, dialect)) refuseOption('deadLetterTopic', 'the filter matches it')
   }
 
-  #direct(filter: string, handler: Handler, { where }: Settings, isOver: boolean): Intake {
+  #direct(filter: string, handler: Handler, parts: Pick<DirectParts, 'where' | 'params'>): Direct {
     const hub = this.#hub
-    const params = this.#paramsOf(filter)
     const isLiteral = !isWildcard(filter, hub.dialect)
-    const direct = new Direct({ filter, handler, where, params, isLiteral, order: ++hub.order }, hub)
-    this.#add(direct, isOver)
+    const direct = new Direct({ filter, handler, ...parts, isLiteral, order: ++hub.order }, hub)
+    this.#add(direct)
     return direct
   }
 
-  #queue(filter: string, settings: Settings, isOver: boolean, key: string | undefined): MessageQueue {
+  /** A queue for a subscription, or for a group. */
+  #open(filter: string, settings: Settings, key: string | undefined): MessageQueue {
     const hub = this.#hub
     const queue = new MessageQueue({ filter, group: settings.group, rules: settings, order: ++hub.order }, hub)
-    this.#add(queue, isOver)
+    this.#add(queue)
     if (key !== undefined) this.#groups.set(key, { queue, settings })
-    if (!isOver) this.#replay(queue, settings)
+    if (!settings.signal?.aborted) this.#replay(queue, settings)
     return queue
   }
 
-  #add(target: MessageQueue | Direct, isOver: boolean): void {
+  #add(target: MessageQueue | Direct): void {
     this.#targets.add(target)
-    if (!isOver) this.#hub.router.add(target)
-  }
-
-  #join(
-    queue: MessageQueue,
-    { handler, settings, leave }: { handler: Handler | undefined; settings: Settings; leave: () => void },
-  ): Intake {
-    const options = { concurrency: settings.concurrency, params: this.#paramsOf(queue.filter) }
-    return handler === undefined
-      ? new Iteration(queue, this.#hub, options, leave)
-      : new Handling(queue, this.#hub, options, handler)
-  }
-
-  #paramsOf(filter: string): (topic: string) => readonly string[] {
-    const { dialect } = this.#hub
-    return (topic) => captureParams(filter, topic, dialect)
+    this.#hub.router.add(target)
   }
 
   /** What there was before, as far as it is wanted: what finds no room by the rules of the queue waits at the head of its line. */
@@ -178,14 +166,14 @@ export class Registry {
     const { events, missing } = hub.history.replay((topic) => matches(queue.filter, topic, hub.dialect), sequence)
     queue.counts.skipped += missing
     const now = hub.clock.now()
-    const enter = (event: Envelope) => (): undefined => {
-      if (!queue.isRetired) queue.offer(event, false)
-    }
     for (const event of events) {
       if (event.expiresAt <= now || !hub.accepts(queue, event)) continue
+      const enter = (): undefined => {
+        if (!queue.isRetired) queue.offer(event, false)
+      }
       if (queue.mayWait && queue.isFull)
-        hub.line.join(queue, { order: 0, isOver: false, enter: enter(event), refuse: () => {} })
-      else queue.offer(event, false)
+        hub.line.join(queue, { order: 0, isOver: false, enter, refuse: () => {} })
+      else enter()
     }
   }
 }
