@@ -205,10 +205,8 @@ export class Broker<in out Topics extends object = AnyTopics, in out D extends D
    * @returns how the messages ended; the same promise for every further call. Rejects with `ERR_OPTION_INVALID`, and then nothing has changed
    */
   close(options: CloseOptions = {}): Promise<CloseReport> {
-    if (this.#closing !== undefined) return this.#closing
     try {
-      this.#closing = this.#close(checkClose(options).graceMs ?? 5000)
-      return this.#closing
+      return (this.#closing ??= this.#close(checkClose(options).graceMs ?? 5000))
     } catch (error) {
       return handled(Promise.reject(error))
     }

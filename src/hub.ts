@@ -18,7 +18,7 @@ import { History } from './history.ts'
 import { Line } from './line.ts'
 import type { ErrorContext, Observation, Observer } from './observer.ts'
 import type { BrokerSettings } from './options.ts'
-import { handled, isThenable, whenSettled } from './promises.ts'
+import { contain, done, isThenable } from './promises.ts'
 import { Router } from './router.ts'
 import type { End } from './stats.ts'
 import type { Clock } from './time/clock.ts'
@@ -34,8 +34,6 @@ interface Party {
 
 type Told = Exclude<keyof Observer, 'refused'>
 type Facts = Pick<Observation, 'deliveryCount' | 'end' | 'error'>
-
-const resolved: Promise<void> = Promise.resolve()
 
 type Target = MessageQueue | Direct
 
@@ -101,14 +99,14 @@ export class Hub implements QueueHost<MessageQueue>, DirectHost<Direct> {
 
   /** Calls `tell` when nothing is queued and nothing is in flight, at once if that is so now. */
   whenIdle(tell: () => void): void {
-    if (this.workload.busy === 0) tell()
-    else this.#idle.push(tell)
+    this.#idle.push(tell)
+    this.#tellIdle()
   }
 
   /** Calls `finish` once: when nothing is under way or delayed, or when the grace time is over. Never inside a handler. */
   whenDone(graceMs: number, finish: () => void): void {
     const { workload } = this
-    const graceTime = { position: NOWHERE, order: 0, nextDeadline: Infinity, fire: (): void => void resolved.then(end) }
+    const graceTime = { position: NOWHERE, order: 0, nextDeadline: Infinity, fire: (): void => void done.then(end) }
     let isOver = false
     const end = (): void => {
       if (isOver) return
@@ -119,7 +117,7 @@ export class Hub implements QueueHost<MessageQueue>, DirectHost<Direct> {
     }
     const look = (): void => {
       if (workload.busy + workload.delayed > 0) this.#idle.push(look)
-      else void resolved.then(() => (workload.busy + workload.delayed > 0 ? look() : end()))
+      else void done.then(() => (workload.busy + workload.delayed > 0 ? look() : end()))
     }
     if (graceMs === 0) graceTime.fire()
     else if (graceMs < Infinity) this.schedule.set(graceTime, this.clock.now() + graceMs)
@@ -127,23 +125,21 @@ export class Hub implements QueueHost<MessageQueue>, DirectHost<Direct> {
   }
 
   tell(kind: Told, party: Party, event: Message, facts: Facts): void {
-    if (this.#observer === undefined) return
-    this.#contain(() => this.#observer?.[kind]?.(observation(party, event, facts)))
+    if (this.observed) this.#watch((observer) => observer[kind]?.(observation(party, event, facts)))
   }
 
   refused(error: unknown, topic: unknown): void {
-    if (this.#observer !== undefined) this.#contain(() => this.#observer?.refused?.(error, topic))
+    this.#watch((observer) => observer.refused?.(error, topic))
   }
 
   /** An observer that throws or rejects is reported. */
-  #contain(call: () => unknown): void {
-    const report = (error: unknown): void => this.report(error, { kind: 'observer' })
-    try {
-      const result = call()
-      if (isThenable(result)) whenSettled(result, () => {}, report)
-    } catch (error) {
-      report(error)
-    }
+  #watch(call: (observer: Observer) => unknown): void {
+    const observer = this.#observer
+    if (observer !== undefined)
+      contain(
+        () => call(observer),
+        (error) => this.report(error, { kind: 'observer' }),
+      )
   }
 
   ended(party: Target, event: Message, facts: Facts & { readonly end: End }): void {
@@ -164,9 +160,8 @@ export class Hub implements QueueHost<MessageQueue>, DirectHost<Direct> {
     try {
       const wanted: unknown = where(event.event)
       if (!isThenable(wanted)) return Boolean(wanted)
-      whenSettled(
-        wanted,
-        () => {},
+      contain(
+        () => wanted,
         () => {},
       )
       return refuseOption('where', 'it returned a promise')
@@ -179,11 +174,11 @@ export class Hub implements QueueHost<MessageQueue>, DirectHost<Direct> {
   /** Tells `onError`, whatever that does. */
   report(error: unknown, context: ErrorContext): void {
     const onError: (error: unknown, context: ErrorContext) => unknown = this.#onError
-    try {
-      void handled(Promise.resolve(onError(error, context)))
-    } catch {
-      // There is nobody left to tell.
-    }
+    // When that fails there is nobody left to tell.
+    contain(
+      () => onError(error, context),
+      () => {},
+    )
   }
 
   #tellIdle(): void {

@@ -36,3 +36,13 @@ export function whenSettled(
   if (promise instanceof Promise) then.call(promise, fulfilled, rejected)
   else then.call(new Promise((resolve) => resolve(promise)), fulfilled, rejected)
 }
+
+/** Calls what a user has given us. @param failed told what it throws, or rejects with later */
+export function contain(call: () => unknown, failed: (error: unknown) => void): void {
+  try {
+    const result = call()
+    if (isThenable(result)) whenSettled(result, () => {}, failed)
+  } catch (error) {
+    failed(error)
+  }
+}

@@ -6,7 +6,7 @@
  */
 import { refuseOption } from '../checks.ts'
 import { Ring } from '../delivery/ring.ts'
-import { handled, isThenable, whenSettled } from '../promises.ts'
+import { contain, handled } from '../promises.ts'
 import type { Clock } from '../time/clock.ts'
 import type { SdkError } from './errors.ts'
 import type { EndReason, TopicRecord, TopicSink } from './feed.ts'
@@ -158,13 +158,7 @@ export class Receiver implements TopicSink, SubscriptionState {
 
   /** The only place where callbacks are called. They get no `this`. */
   #call<Given extends readonly unknown[]>(callback: ((...given: Given) => unknown) | undefined, ...given: Given): void {
-    const { report } = this.#parts
-    try {
-      const result = callback?.(...given)
-      if (isThenable(result)) whenSettled(result, () => {}, report)
-    } catch (error) {
-      report(error)
-    }
+    contain(() => callback?.(...given), this.#parts.report)
   }
 }
 
