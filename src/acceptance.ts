@@ -7,7 +7,7 @@
 import { refuseOption } from './checks.ts'
 import type { Delivery } from './delivery/delivery.ts'
 import type { Direct } from './delivery/direct.ts'
-import type { MessageQueue } from './delivery/queue.ts'
+import { MessageQueue } from './delivery/queue.ts'
 import type { GivenUp } from './delivery/rules.ts'
 import { BusbarError, quote } from './errors.ts'
 import { checkAttributes, checkExtensions } from './event/cloudevent.ts'
@@ -85,8 +85,10 @@ export class Acceptance {
 
   /** Accepts the event, or lets it wait for room. */
   #admit(event: Envelope, route: Route, signal: AbortSignal | undefined): Promise<void> {
-    const full = this.#enter(event, route)
-    return full === undefined ? done : this.#wait(event, full, signal)
+    const taking = this.#taking(event, route)
+    if (taking instanceof MessageQueue) return this.#wait(event, taking, signal)
+    this.#commit(event, route, taking, false)
+    return done
   }
 
   /** A message goes to the dead letter topic of its queue; that never waits. */
@@ -106,23 +108,19 @@ export class Acceptance {
   }
 
   /**
-   * Accepts an event if there is room.
+   * Who takes an event, if there is room for it everywhere.
    * @param head the queue at the head of whose line the event has stood
-   * @param accepted called when nothing stands in its way any more
-   * @returns the queue that it has to wait for
+   * @returns the queues, or the one that it has to wait for
    * @throws {BusbarError} `ERR_QUEUE_FULL`
    */
-  #enter(event: Envelope, route: Route, head?: MessageQueue, accepted?: () => void): MessageQueue | undefined {
+  #taking(event: Envelope, route: Route, head?: MessageQueue): readonly MessageQueue[] | MessageQueue {
     this.#catchUp(event, route.queues, head)
     const queues = this.#wanted(route.queues, route, event)
     let full: MessageQueue | undefined
     for (const queue of queues) {
       if (queue.isFull && !(queue === head && queue.hasRoom) && mustWait(queue, event)) full ??= queue
     }
-    if (full !== undefined) return full
-    accepted?.()
-    this.#commit(event, route, queues, false)
-    return undefined
+    return full ?? queues
   }
 
   /** Timers may be late: what has expired by now takes no room, so nothing is refused, held up or lost for it. */
@@ -178,14 +176,15 @@ export class Acceptance {
           line.leave(waiter)
           refuse(signal?.reason)
         }
-        const accepted = (): void => {
-          signal?.removeEventListener('abort', abort)
-          resolve()
-        }
         const enter = (head: MessageQueue): MessageQueue | undefined => {
           try {
             event.restamp(++this.#serial, this.#moment(event.extras))
-            return this.#enter(event, this.#hub.router.find(event.topic), head, accepted)
+            const route = this.#hub.router.find(event.topic)
+            const taking = this.#taking(event, route, head)
+            if (taking instanceof MessageQueue) return taking
+            signal?.removeEventListener('abort', abort)
+            resolve()
+            this.#commit(event, route, taking, false)
           } catch (error) {
             refuse(error)
           }
