@@ -6,7 +6,7 @@
  */
 import { Direct } from './delivery/direct.ts'
 import { Fan } from './delivery/fan.ts'
-import type { MessageQueue } from './delivery/queue.ts'
+import { MessageQueue } from './delivery/queue.ts'
 import { TopicCache } from './topic/cache.ts'
 import type { Dialect } from './topic/dialect.ts'
 import { Matcher } from './topic/matcher.ts'
@@ -82,20 +82,12 @@ export class Router {
 const nowhere: Route = routeTo([])
 
 function routeTo(targets: readonly Target[]): Route {
-  const directs = targets.filter(isDirect)
+  const directs = targets.filter((target) => target instanceof Direct)
   return {
     only: undefined,
-    queues: targets.filter(isQueue),
+    queues: targets.filter((target) => target instanceof MessageQueue),
     directs,
     fan: directs.length > 0 ? new Fan(directs) : undefined,
     isSelective: targets.some((target) => target.isSelective),
   }
-}
-
-function isDirect(target: Target): target is Direct {
-  return target instanceof Direct
-}
-
-function isQueue(target: Target): target is MessageQueue {
-  return !isDirect(target)
 }
