@@ -190,7 +190,7 @@ export class Acceptance {
           }
           return undefined
         }
-        const waiter: Waiter = { order: event.serial, isOver: false, enter, refuse }
+        const waiter: Waiter = { order: event.order, isOver: false, enter, refuse }
         signal?.addEventListener('abort', abort)
         line.join(full, waiter)
       }),

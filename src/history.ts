@@ -59,6 +59,6 @@ export class History {
       missing += Math.max(0, -first)
       for (const event of kept.slice(Math.max(0, first))) events.push(event)
     }
-    return { events: events.sort((a, b) => a.serial - b.serial), missing }
+    return { events: events.sort((a, b) => a.order - b.order), missing }
   }
 }

@@ -50,7 +50,7 @@ export class Delivery implements Timed {
   }
 
   get order(): number {
-    return this.envelope.serial
+    return this.envelope.order
   }
 
   get key(): string | undefined {

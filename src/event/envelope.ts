@@ -100,11 +100,6 @@ export class Envelope implements Message {
     return this.#extras
   }
 
-  /** Number of the event in its broker, in the order of acceptance. */
-  get serial(): number {
-    return this.#serial
-  }
-
   /** Whether each message has data of its own, so that nobody may share one. */
   get isCopied(): boolean {
     return this.#stamp.origin.load !== undefined
@@ -122,6 +117,7 @@ export class Envelope implements Message {
     this.#event = undefined
   }
 
+  /** Number of the event in its broker, in the order of acceptance. */
   get order(): number {
     return this.#serial
   }
