@@ -171,8 +171,7 @@ export class Registry {
       const enter = (): undefined => {
         if (!queue.isRetired) queue.offer(event, false)
       }
-      if (queue.mayWait && queue.isFull)
-        hub.line.join(queue, { order: 0, isOver: false, enter, refuse: () => {} })
+      if (queue.mayWait && queue.isFull) hub.line.join(queue, { order: 0, isOver: false, enter, refuse: () => {} })
       else enter()
     }
   }
