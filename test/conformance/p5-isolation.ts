@@ -172,6 +172,10 @@ export function isolation(create: Create): void {
     const sinks: Readonly<Record<string, () => unknown>> = {
       throws: () => fail('sink'),
       rejects: () => Promise.reject('sink'),
+      'rejects, with a then of its own that does nothing': () => {
+        const rejected: Promise<never> = Promise.reject('sink')
+        return Object.assign(rejected, { then: () => rejected })
+      },
     }
     for (const [what, sink] of Object.entries(sinks)) {
       it(

@@ -74,6 +74,31 @@ export function subscribing(create: Create): void {
       assertStats(broker.stats(), { subscriptions: 0, matched: 0 })
     })
 
+    for (const qos of [0, 1] as const) {
+      it(`leaves nothing behind that is over from the start (qos ${qos})`, async ({ broker, subscribe }) => {
+        const seen = recorder()
+        const signal = AbortSignal.abort()
+        const group = qos === 1 ? { group: 'g' } : {}
+        await subscribe('a', seen.handler, { qos, signal, ...group }).closed
+        subscribe('a', seen.handler, { qos, ...group })
+        await subscribe('a', seen.handler, { qos, signal, ...group }).closed
+        await broker.publish('a', 1)
+        await turn()
+        assert.deepEqual(seen.data(), [1])
+        assertStats(broker.stats(), { subscriptions: 1, matched: 1, acked: 1 })
+      })
+    }
+
+    it(
+      'replays nothing to what is over from the start',
+      async ({ broker, subscribe }) => {
+        await broker.publish('a', 1)
+        await subscribe('a', () => {}, { from: 'oldest', signal: AbortSignal.abort() }).closed
+        assertStats(broker.stats(), { matched: 0, cancelled: 0 })
+      },
+      { history: { size: 9 } },
+    )
+
     it('says what each wildcard stood for', async ({ broker, subscribe }) => {
       const seen = recorder()
       subscribe('a/+/c/#', seen.handler)
