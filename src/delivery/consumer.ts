@@ -25,6 +25,8 @@ export abstract class Consumer implements Intake, Settler {
   readonly host: QueueHost<MessageQueue>
   readonly concurrency: number
   isPaused = false
+  /** Whether its group has gone on without it. */
+  #hasLeft = false
 
   constructor(queue: MessageQueue, host: QueueHost<MessageQueue>, { concurrency, params }: ConsumerOptions) {
     this.queue = queue
@@ -63,7 +65,8 @@ export abstract class Consumer implements Intake, Settler {
   }
 
   serve(most: number, turn: Turn): boolean {
-    for (let left = most; left > 0; left--) {
+    // A message may be the last one: its handler may leave the group.
+    for (let left = most; left > 0 && !this.#hasLeft; left--) {
       const delivery = this.isFree ? this.take() : undefined
       if (delivery === undefined) return false
       this.deliver(delivery)
@@ -142,7 +145,8 @@ export abstract class Consumer implements Intake, Settler {
   #leave(): boolean {
     const { consumers } = this.queue
     consumers.remove(this)
-    if (consumers.size > 0) return true
+    this.#hasLeft = consumers.size > 0
+    if (this.#hasLeft) return true
     consumers.add(this)
     this.host.retire(this.queue)
     return false

@@ -30,7 +30,13 @@ export class Rotation {
    */
   serve(most: number, turn: Turn): boolean {
     const consumers = this.#consumers
-    if (consumers.length === 1) return consumers[0]!.serve(most, turn)
+    const first = consumers[0]
+    if (first === undefined || consumers.length > 1) return this.#serveInTurn(most, turn)
+    // Meanwhile others may have come, who have not been asked.
+    return first.serve(most, turn) || consumers.length > 1 || consumers[0] !== first
+  }
+
+  #serveInTurn(most: number, turn: Turn): boolean {
     for (let left = most; left > 0; left--) {
       if (!this.#choose()?.serve(1, turn)) return false
       this.#turn++

@@ -165,6 +165,38 @@ export function groups(create: Create): void {
       assertStats(two.stats(), { queued: 1 })
     })
 
+    for (const way of ['unsubscribe', 'drain'] as const) {
+      it(`hand nothing more to a member that leaves by ${way}() in the middle of a burst`, async ({
+        broker,
+        subscribe,
+      }) => {
+        const rest = recorder()
+        const seen = recorder(() => {
+          if (seen.messages.length > 1) return
+          subscribe('a', rest.handler, { group: 'g' })
+          void leaving[way]()
+        })
+        const leaving = subscribe('a', seen.handler, { group: 'g' })
+        for (let i = 0; i < 5; i++) void broker.publish('a', i)
+        await broker.settled()
+        assert.deepEqual(seen.data(), [0])
+        assert.deepEqual(rest.data(), way === 'drain' ? [1, 2, 3, 4] : [0, 1, 2, 3, 4])
+      })
+    }
+
+    it('wake a member that came while the only one was called and cannot take more', async ({ broker, subscribe }) => {
+      const rest = recorder()
+      const seen = recorder(() => {
+        subscribe('a', rest.handler, { group: 'g' })
+        paused.pause()
+      })
+      const paused = subscribe('a', seen.handler, { group: 'g' })
+      for (let i = 0; i < 4; i++) void broker.publish('a', i)
+      await turn()
+      assert.deepEqual(seen.data(), [0])
+      assert.deepEqual(rest.data(), [1, 2, 3])
+    })
+
     it('hold back only the paused member', async ({ broker, subscribe }) => {
       const paused = recorder()
       const other = recorder()
