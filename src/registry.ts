@@ -24,6 +24,8 @@ interface Group {
   readonly settings: Settings
 }
 
+const resolved: Promise<void> = Promise.resolve()
+
 export class Registry {
   readonly #hub: Hub
   readonly #defaults: SubscribeOptions
@@ -34,6 +36,8 @@ export class Registry {
   readonly #targets = new Set<MessageQueue | Direct>()
   /** The counts of those that are gone. */
   readonly #past: Counts = zeroCounts()
+  /** Whether a microtask is on its way that moves counts there. */
+  #isForgetting = false
 
   constructor(hub: Hub, defaults: SubscribeOptions) {
     this.#hub = hub
@@ -109,7 +113,18 @@ export class Registry {
     this.#live.delete(subscription)
     if (key !== undefined && this.#groups.get(key)?.queue.isRetired) this.#groups.delete(key)
     // Most have nothing left when they end; looking at all of them each time would be too much.
-    if (this.#targets.size > 2 * this.#live.size + 16) this.#forgetEnded()
+    if (this.#targets.size > 2 * this.#live.size + 16) this.#forgetSoon()
+  }
+
+  /** Now, or when the handlers that are being called have returned. */
+  #forgetSoon(): void {
+    if (!this.#hub.dispatcher.isCalling) return this.#forgetEnded()
+    if (this.#isForgetting) return
+    this.#isForgetting = true
+    void resolved.then(() => {
+      this.#isForgetting = false
+      this.#forgetEnded()
+    })
   }
 
   #forgetEnded(): void {

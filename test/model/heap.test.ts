@@ -50,6 +50,18 @@ describe('the heap', () => {
     await broker.close()
   })
 
+  it('does not grow with subscriptions that end inside their handlers', async () => {
+    const broker = new Broker()
+    await assertFlat(async () => {
+      for (let i = 0; i < 1_000; i++) {
+        const message = broker.once('a')
+        void broker.publish('a', i)
+        await message
+      }
+    })
+    await broker.close()
+  })
+
   it('does not grow with 10^6 distinct topics that a wildcard takes', async () => {
     const broker = new Broker()
     let count = 0
