@@ -58,7 +58,7 @@ export class Direct implements Intake, Recipient, Scheduled {
   position: number = NOWHERE
   isRetired = false
   isOver = false
-  /** Called when a handler has returned. */
+  /** Called when a handler has returned, or an event is gone. */
   watchers: Set<() => void> | undefined
   readonly #host: DirectHost<Direct>
   #isPaused = false
@@ -156,7 +156,8 @@ export class Direct implements Intake, Recipient, Scheduled {
   /** The event will be received later, in line. */
   line(): void {
     this.#special.matched++
-    this.#special.queued++
+    // Whoever looked at the event before may have ended this one.
+    this.#special[this.isOver ? 'cancelled' : 'queued']++
   }
 
   /** Calls the handler with an event that stood in line. */
@@ -165,6 +166,7 @@ export class Direct implements Intake, Recipient, Scheduled {
     this.#special.matched--
     this.#special.queued--
     this.receive(message)
+    this.#host.moved(this)
   }
 
   /** The event will be received when it is due, or it expires before that. */

@@ -181,6 +181,39 @@ describe('qos 0, closely', () => {
     assert.deepEqual([signal.aborted, params], [false, []])
   })
 
+  it('counts an event as cancelled when a where has ended it before that gets in line', async ({
+    broker,
+    subscribe,
+  }) => {
+    subscribe('go', () => void broker.publish('a', 1), { qos: 0 })
+    const ended = subscribe('a', () => {}, { qos: 0 })
+    const where = (): boolean => {
+      void ended.unsubscribe()
+      return false
+    }
+    subscribe('a', () => {}, { qos: 0, where })
+    await broker.publish('go', 0)
+    assertStats(ended.stats(), { matched: 1, cancelled: 1 })
+  })
+
+  it('has drained also when it was paused and the last event in line waited for a turn', async ({
+    broker,
+    subscribe,
+  }) => {
+    const seen = recorder()
+    const subscription = subscribe('a', seen.handler, { qos: 0 })
+    let drained: Promise<void> | undefined
+    const begin = (): void => {
+      for (let i = 0; i < 3000; i++) void broker.publish('a', i)
+      subscription.pause()
+      drained = subscription.drain()
+    }
+    subscribe('go', begin, { qos: 0 })
+    await broker.publish('go', 0)
+    await drained
+    assertStats(subscription.stats(), { matched: 3000, overflowed: 3000, skipped: 3000 })
+  })
+
   it('waits in settled() for what stands in line', async ({ broker, subscribe }) => {
     const seen = recorder()
     let settled: Promise<number> | undefined
