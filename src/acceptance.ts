@@ -248,7 +248,9 @@ function asksForTimeOnly(checked: PublishOptions): boolean {
 }
 
 /** @returns whether an event has to wait for room in a full queue. @throws {BusbarError} `ERR_QUEUE_FULL` */
-function mustWait({ filter, rules }: MessageQueue, { topic }: Envelope): boolean {
+function mustWait({ filter, rules, isRetired }: MessageQueue, { topic }: Envelope): boolean {
+  // A `where` may have ended it: the event does not go there.
+  if (isRetired) return false
   if (rules.overflow !== 'reject') return rules.overflow === 'wait'
   throw new BusbarError('ERR_QUEUE_FULL', `The queue of ${quote(filter)} is full`, { topic, filter })
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe } from 'node:test'
 import type { Isolation, SubscribeOptions } from '../../src/index.ts'
-import { assertStats, type Create, claims, codeOf, recorder, turn } from './harness.ts'
+import { assertStats, type Create, claims, codeOf, never, recorder, turn } from './harness.ts'
 
 const history = { history: { size: 3 } }
 
@@ -10,6 +10,26 @@ export function rest(create: Create): void {
   const it = claims(create)
 
   describe('where', () => {
+    for (const overflow of ['wait', 'reject'] as const) {
+      it(`may end a full queue with overflow ${overflow}: then nobody needs room there`, async ({
+        broker,
+        subscribe,
+      }) => {
+        const full = subscribe('a', () => never, { capacity: 1, overflow, ackWaitMs: Infinity })
+        await broker.publish('a', 1)
+        await turn()
+        const where = (): boolean => {
+          void full.unsubscribe()
+          return true
+        }
+        const other = subscribe('a', () => {}, { where })
+        await broker.publish('a', 2)
+        await turn()
+        assertStats(full.stats(), { matched: 1, inFlight: 1 })
+        assertStats(other.stats(), { matched: 1, acked: 1 })
+      })
+    }
+
     it('takes only the events it wants', async ({ broker, subscribe }) => {
       const seen = recorder()
       const subscription = subscribe('a', seen.handler, { where: (event) => Number(event.data) % 2 === 0 })
