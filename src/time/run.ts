@@ -60,9 +60,9 @@ export class Run<T extends Timed> {
   add(item: T, time: number): boolean {
     const { order } = item
     if (time < this.#lastTime || (time === this.#lastTime && order < this.#lastOrder)) return false
+    if (this.#end === LIMIT) this.#sweep()
     this.#lastTime = time
     this.#lastOrder = order
-    if (this.#end === LIMIT) this.#sweep()
     const index = this.#end & MASK
     if (index === 0) this.#grow()
     const { items, times } = this.#blockOf(this.#end)
