@@ -130,8 +130,9 @@ export class Registry {
   #forgetEnded(): void {
     if (this.#hub.dispatcher.isCalling) return
     for (const target of this.#targets) {
-      const { inFlight, overdue } = target.counts
-      if (!target.isOver || inFlight + overdue > 0) continue
+      // It may be about to cancel what is queued and delayed, and this is asked by whoever is told of that.
+      const { queued, delayed, inFlight, overdue } = target.counts
+      if (!target.isOver || queued + delayed + inFlight + overdue > 0) continue
       this.#targets.delete(target)
       addCounts(this.#past, target.counts)
     }

@@ -307,5 +307,14 @@ export function accounting(create: Create): void {
       },
       { observer },
     )
+
+    it('counts each message once when whoever is told of its end asks for the sums', async () => {
+      const asks = (): void => void broker.stats()
+      const broker = create({ observer: { settled: asks } })
+      const ending = broker.subscribe('a')
+      for (let i = 0; i < 3; i++) await broker.publish('a', i, i === 2 ? { delayMs: 5 } : {})
+      void ending.unsubscribe()
+      assertStats(broker.stats(), { matched: 3, cancelled: 3 })
+    })
   })
 }
