@@ -159,8 +159,10 @@ export class Acceptance {
     const { expiresAt, dueAt } = event
     if (expiresAt < Infinity && expiresAt <= this.#hub.clock.now()) {
       for (const target of targets) target.refuse(event, 'expired')
-    } else if (dueAt > -Infinity) for (const target of targets) target.delay(event)
-    else this.#hub.dispatcher.fanOut(event, targets, isSelective ? undefined : fan)
+    } else if (dueAt > -Infinity) {
+      // A `where` may have ended some.
+      for (const target of targets) if (!target.isRetired) target.delay(event)
+    } else this.#hub.dispatcher.fanOut(event, targets, isSelective ? undefined : fan)
   }
 
   #wait(event: Envelope, full: MessageQueue, signal: AbortSignal | undefined): Promise<void> {

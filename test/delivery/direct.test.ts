@@ -181,6 +181,17 @@ describe('qos 0, closely', () => {
     assert.deepEqual([signal.aborted, params], [false, []])
   })
 
+  it('takes no delayed event when a where has just ended it', async ({ broker, subscribe }) => {
+    const ended = subscribe('a', () => {}, { qos: 0 })
+    const where = (): boolean => {
+      void ended.unsubscribe()
+      return false
+    }
+    subscribe('a', () => {}, { qos: 0, where })
+    await broker.publish('a', 1, { delayMs: 5 })
+    assertStats(ended.stats(), { delayed: 0 })
+  })
+
   it('counts an event as cancelled when a where has ended it before that gets in line', async ({
     broker,
     subscribe,
