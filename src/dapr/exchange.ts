@@ -121,10 +121,7 @@ export class Exchange implements RequestHead {
   }
 
   begin(): void {
-    this.#response.on('close', () => {
-      this.#isClosed = true
-      if (!this.#isHandling) this.#end()
-    })
+    this.#response.on('close', () => this.close())
     this.#request.on('data', (chunk: Uint8Array) => this.#onData(chunk))
     this.#request.on('end', () => this.#onEnd())
     const refused = guardRequest(this, this.#host.guard)
@@ -136,6 +133,13 @@ export class Exchange implements RequestHead {
       if (this.#isAsking) this.#response.writeContinue()
       this.#isAsking = false
     }
+  }
+
+  /** The answer is out, or the client gone. */
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    if (!this.#isHandling) this.#end()
   }
 
   #onData(chunk: Uint8Array): void {

@@ -144,11 +144,10 @@ export class HttpServer {
   #sharedParts(tokens: GuardSettings['tokens']): ExchangeHost {
     const { maxBodySize: size = DEFAULT_MAX_BODY_SIZE, handle, onError, allowedHosts = [] } = this.#options
     const maxBodySize = size > 0 ? size : Infinity
-    const { maxRequests = DEFAULT_MAX_REQUESTS } = this.#options
     const { maxBodiesSize = Math.max(DEFAULT_MAX_BODIES_SIZE, 2 * maxBodySize) } = this.#options
     const isEverywhere = this.#hosts.some((name) => EVERYWHERE.includes(name))
     const isClosing = (): boolean => this.#closing !== undefined
-    const isFull = (): boolean => this.#exchangeCount > maxRequests
+    const isFull = (): boolean => this.#exchangeCount > (this.#options.maxRequests ?? DEFAULT_MAX_REQUESTS)
     return {
       // Who listens everywhere cannot know by which names; the token, which is needed then, is shown by no rebound page.
       guard: { hosts: hostCheck(isEverywhere ? 'any' : [...this.#hosts, ...allowedHosts]), tokens },
@@ -229,11 +228,18 @@ export class HttpServer {
 
   #begin(request: IncomingMessage, response: ServerResponse, isAsking: boolean): void {
     const exchange = new Exchange({ host: this.#shared, request, response, isAsking })
-    const others = this.#exchanges.get(request.socket)
-    if (others === undefined) this.#exchanges.set(request.socket, [exchange])
-    else others.push(exchange)
+    const all = this.#exchanges.get(request.socket) ?? this.#listFor(request.socket)
+    all.push(exchange)
     this.#exchangeCount++
     exchange.begin()
+  }
+
+  /** Of a lost connection Node tells only the answer whose turn it is, none that waits in line behind it. */
+  #listFor(socket: Duplex): Exchange[] {
+    const all: Exchange[] = []
+    this.#exchanges.set(socket, all)
+    socket.on('close', () => [...all].forEach((exchange) => exchange.close()))
+    return all
   }
 
   /**

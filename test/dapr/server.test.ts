@@ -570,6 +570,34 @@ describe('HttpServer', () => {
       releases[1]?.(DONE)
       assert.deepEqual((await next.answers(1)).statuses, [204])
     })
+
+    for (const [what, isAnswered] of [
+      ['for their handlers', false],
+      ['for the answer before theirs', true],
+    ] as const) {
+      it(`forgets the requests of a client that went while they waited ${what}`, async () => {
+        const releases: ((answer: ApiResponse) => void)[] = []
+        let isHeld = true
+        world = await World.start({
+          maxRequests: 4,
+          maxBodiesSize: 8,
+          handle: () => (isHeld ? new Promise((resolve) => releases.push(resolve)) : DONE),
+        })
+        const gone = world.client().say(GOOD)
+        await turnsUntil(() => releases.length === 1)
+        isHeld = !isAnswered
+        gone.say(GOOD.repeat(3))
+        await turnsUntil(() => world.handled.length === 4)
+        await turns(2)
+        gone.socket.resetAndDestroy()
+        await turnsUntil(() => openSockets() === LISTENERS)
+        for (const release of releases) release(DONE)
+        await turns(1)
+        isHeld = false
+        const next = await world.client().say(GOOD.repeat(4)).answers(4)
+        assert.deepEqual(next.statuses, [204, 204, 204, 204])
+      })
+    }
   })
 
   it('drops connections beyond the limit and goes on serving the others', async () => {
