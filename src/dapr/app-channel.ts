@@ -225,6 +225,10 @@ function hear(sent: ClientRequest, { maxSize, ending, connections }: Hearing): v
     answer = response
     if (SHORT_LIFE.test(String(response.headers['keep-alive']))) sent.shouldKeepAlive = false
     read(response, maxSize, ending)
+    // An app that answers before it has read the request may never read it, and nobody would end the connection.
+    response.on('end', () => {
+      if (!sent.writableFinished) sent.destroy()
+    })
   })
   // What an app sends after its answer breaks the connection, not the call.
   sent.on('error', (error) => {

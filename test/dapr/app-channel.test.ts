@@ -247,7 +247,7 @@ describe('HttpAppChannel', () => {
     assert.equal((await channel.call(EVENT)).status, 200)
   })
 
-  it('does not use a connection again that has not taken the whole request', async () => {
+  it('closes a connection that has not taken the whole request when the answer is there', async () => {
     const channel = await appThat((socket) => {
       socket.pause()
       socket.write(OK)
@@ -257,6 +257,7 @@ describe('HttpAppChannel', () => {
       await turns(2)
     }
     assert.equal(used.apps[0]?.count, 3)
+    assert.equal(openSockets(), 1 + 3) // all of them the app's
   })
 
   it('closes connections that lie idle', async () => {
