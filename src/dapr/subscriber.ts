@@ -88,7 +88,8 @@ export class Subscriber implements DaprSubscription {
 
   async #handle(message: Message): Promise<Outcome> {
     const verdict = await (this.#batcher?.add(message) ?? this.#parts.sink.deliver(message))
-    if (verdict.kind !== 'failure' && this.#trouble.succeeded()) this.#report('info', 'Messages are handled again')
+    // What is dropped need not have come to the app.
+    if (verdict.kind === 'success' && this.#trouble.succeeded()) this.#report('info', 'Messages are handled again')
     if (verdict.kind === 'success') return 'ack'
     if (verdict.kind === 'failure') this.#reportFailure(message, verdict)
     if (verdict.kind === 'failure' && !this.#parts.retry.isPermanent(verdict)) throw verdict.error

@@ -797,7 +797,7 @@ describe('Resiliency', () => {
   it('sends what the circuit breaker holds back to the dead letter topic', async (t) => {
     const dead = { pubsubname: 'pubsub', topic: 'dead', route: '/dead' }
     const app = new FakeApp({ ...orders, deadLetterTopic: 'dead' })
-    const { publish, sidecar } = await begin(t, app, { resources: [policyOf(breaker, { circuitBreaker: 'c' })] })
+    const { publish, sidecar, log } = await begin(t, app, { resources: [policyOf(breaker, { circuitBreaker: 'c' })] })
     const letters: unknown[] = []
     sidecar.broker('pubsub')?.subscribe(dead.topic, ({ data }) => void letters.push(data))
     app.answer = () => ({ status: 'RETRY' })
@@ -805,6 +805,7 @@ describe('Resiliency', () => {
     await sidecar.settled()
     assert.deepEqual(app.data(), [1, 2])
     assert.deepEqual(letters, [1, 2, 3])
+    assert.ok(!log.some(({ message }) => message === 'Messages are handled again'))
   })
 
   it('closes a circuit breaker again after a handler that threw what cannot be shown', async (t) => {
