@@ -89,7 +89,8 @@ const TYPE = 'com.dapr.event.sent'
 /** An event for the broker from what was published. Nothing is validated that daprd lets pass. */
 export function envelopeOf(publication: Publication, occasion: Occasion): Publishable | EnvelopeFault {
   const { body, metadata } = publication
-  if (occasion.isRaw) return publishable(new WireEvent(body, true, metadata, undefined), bytesOf(body), {})
+  // Bytes are handed to handlers, who may change them; what goes out stays as it came.
+  if (occasion.isRaw) return publishable(new WireEvent(body, true, metadata, undefined), bytesOf(body).slice(), {})
   const contentType = publication.contentType || 'text/plain'
   if (isMediaType(contentType, CLOUD_EVENT)) return customEvent(publication, contentType, occasion)
   const content = contentOf(contentType, body)
@@ -131,7 +132,7 @@ function plainEvent(content: Content, facts: PlainFacts, occasion: Occasion): Pu
   // Its time is left to the broker, whose clock says the same and more exactly.
   const attributes = { id, source, type, subject, datacontenttype, traceparent, tracestate }
   const toBody = (): string => writeStrings(dataMember(content), members)
-  // Bytes are handed to handlers, who may change them.
+  // As above: what is made later would say what handlers made of it.
   const body = content.kind === 'bytes' ? toBody() : toBody
   const wire = new WireEvent(body, false, metadata, isTraceparent(traceparent) ? traceparent : '')
   return publishable(

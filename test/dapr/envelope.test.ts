@@ -413,6 +413,13 @@ describe('WireEvent.body', () => {
 })
 
 describe('envelopeOf a raw body', () => {
+  it('keeps what came, whatever a handler makes of its bytes', () => {
+    const sent = built('good', { isRaw: true })
+    assert.ok(sent.data instanceof Uint8Array)
+    sent.data.fill(0)
+    assert.deepEqual(sent.wire.body, new TextEncoder().encode('good'))
+  })
+
   it('is the body, and nothing else', () => {
     const body = Uint8Array.of(0x7b, 0xff)
     const query = 'metadata.rawPayload=true&metadata.ttlInSeconds=0&metadata.cloudevent.id=x'
