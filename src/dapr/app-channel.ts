@@ -149,11 +149,13 @@ export class FunctionAppChannel implements AppChannel {
     return this.#calls.run((ending) => {
       request.onBegin?.()
       const stop = new AbortController()
-      this.#answer(request, stop.signal).then(
+      const asked = this.#requestFor(request, stop.signal)
+      this.#answer(asked, maxSizeOf(request)).then(
         (answer) => ending.succeed(answer),
         (error: unknown) => ending.fail(error),
       )
-      return (reason) => stop.abort(reason)
+      // Holds the request: Node aborts none that nobody holds, though somebody may listen to its signal.
+      return (reason) => asked.signal.aborted || stop.abort(reason)
     }, request.signal)
   }
 
@@ -165,15 +167,19 @@ export class FunctionAppChannel implements AppChannel {
     this.#calls.close()
   }
 
-  async #answer(request: AppRequest, signal: AbortSignal): Promise<AppResponse> {
+  #requestFor(request: AppRequest, signal: AbortSignal): Request {
     const { method, body } = request
     const init = { method, headers: request.headers, body: bodyInit(body), signal }
     const asked = new Request(`http://app${pathOf(request)}`, init)
     for (const name of OURS) asked.headers.delete(name)
     if (this.#token !== undefined) asked.headers.set(TOKEN_HEADER, this.#token)
+    return asked
+  }
+
+  async #answer(asked: Request, maxSize: number): Promise<AppResponse> {
     const response = await this.#app(asked)
     if (!Number.isInteger(response?.status)) throw new TypeError('The app answered with something that is no Response')
-    const { bytes, isCut } = await readStream(response.body, maxSizeOf(request), signal)
+    const { bytes, isCut } = await readStream(response.body, maxSize, asked.signal)
     return answerOf(response.status, bytes, isCut)
   }
 }

@@ -112,9 +112,10 @@ class Call<T> implements OpenCall, StopListener, Ending<T> {
     }
   }
 
+  /** Stops first: when it is over the next one in line begins. */
   end(reason: unknown): void {
-    this.fail(reason)
     this.#stop?.(reason)
+    this.fail(reason)
   }
 
   succeed(value: T): void {

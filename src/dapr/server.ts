@@ -238,7 +238,7 @@ export class HttpServer {
   #listFor(socket: Duplex): Exchange[] {
     const all: Exchange[] = []
     this.#exchanges.set(socket, all)
-    socket.on('close', () => [...all].forEach((exchange) => exchange.close()))
+    socket.on('close', () => [...all].forEach((exchange) => void exchange.close()))
     return all
   }
 

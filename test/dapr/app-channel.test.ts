@@ -485,6 +485,44 @@ describe('FunctionAppChannel', () => {
     assert.equal(count, 2)
   })
 
+  it('stops a call before the next one in line begins', async () => {
+    const told: string[] = []
+    const app = ({ url, signal }: Request): Promise<Response> => {
+      const { pathname } = new URL(url)
+      told.push(`asked ${pathname}`)
+      signal.addEventListener('abort', () => told.push(`stopped ${pathname}`))
+      return new Promise(() => {})
+    }
+    const channel = new FunctionAppChannel({ app, maxConcurrency: 1 })
+    const stop = new AbortController()
+    const first = channel.call({ ...EVENT, path: '/a', signal: stop.signal })
+    const second = channel.call({ ...EVENT, path: '/b' })
+    stop.abort(new Error('out of time'))
+    await assert.rejects(first, /out of time/)
+    assert.deepEqual(told, ['asked /a', 'stopped /a', 'asked /b'])
+    await channel.close()
+    await assert.rejects(second, { code: 'ERR_CLOSED' })
+  })
+
+  it('tells an app that keeps nothing but the signal', async () => {
+    let isStopped = false
+    const app = ({ signal }: Request): Promise<Response> => {
+      signal.addEventListener('abort', () => {
+        isStopped = true
+      })
+      return new Promise(() => {})
+    }
+    const channel = new FunctionAppChannel({ app })
+    const stop = new AbortController()
+    const call = channel.call({ ...EVENT, signal: stop.signal })
+    await new Promise(setImmediate)
+    globalThis.gc?.()
+    stop.abort(new Error('out of time'))
+    await assert.rejects(call, /out of time/)
+    assert.equal(isStopped, true)
+    await channel.close()
+  })
+
   it('refuses an app that is no function', () => {
     assert.throws(() => Reflect.construct(FunctionAppChannel, [{ app: 'http://localhost' }]), {
       code: 'ERR_OPTION_INVALID',
