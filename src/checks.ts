@@ -28,10 +28,18 @@ export function oneOf(...values: readonly unknown[]): Rule {
 }
 
 export function objectWith(...methods: readonly string[]): Rule {
-  const hasMethod = (value: object, name: string): boolean => typeof Reflect.get(value, name) === 'function'
   return [
     `an object with ${methods.join(', ')}`,
-    (value) => isObject(value) && methods.every((name) => hasMethod(value, name)),
+    (value) => isObject(value) && methods.every((name) => typeof Reflect.get(value, name) === 'function'),
+  ]
+}
+
+/** An object that may have these methods, and none of them as anything else. */
+export function objectOf(...methods: readonly string[]): Rule {
+  return [
+    `an object of functions`,
+    (value) =>
+      isObject(value) && methods.every((name) => ['undefined', 'function'].includes(typeof Reflect.get(value, name))),
   ]
 }
 
@@ -62,6 +70,7 @@ const NOTHING: object = Object.create(null)
 
 /** A checked copy of the own properties that are not `undefined`; it inherits nothing. */
 export function checkEach<T extends object>(options: T, rules: Rules, prefix = ''): T {
+  if (Array.isArray(options)) refuseOption('options', 'a list is no object')
   checkOne(options, OBJECT, 'options')
   const checked: Record<string, unknown> = Object.create(NOTHING)
   for (const name of Object.keys(options)) {

@@ -11,10 +11,10 @@ import {
   checkEach,
   DURATION,
   FUNCTION,
-  isCount,
   isDuration,
   isObject,
   OBJECT,
+  objectOf,
   objectWith,
   oneOf,
   orInfinity,
@@ -180,12 +180,21 @@ const BROKER: Rules = {
   dialect: oneOf('mqtt', 'nats', 'amqp', 'prefix', 'exact'),
   source: ANYTHING,
   isolation: oneOf('shared', 'frozen', 'clone', 'json'),
-  history: OBJECT,
+  history: ['{ size } with a size from 1', (value) => holdsCount(value, 'history', 'size')],
   defaults: OBJECT,
   clock: objectWith('now', 'wallTime', 'setTimer', 'clearTimer', 'nextTurn'),
   random: FUNCTION,
   onError: FUNCTION,
-  observer: OBJECT,
+  observer: objectOf(
+    'published',
+    'refused',
+    'delivered',
+    'redelivered',
+    'settled',
+    'deadLettered',
+    'expired',
+    'overflowed',
+  ),
 }
 
 function isBackoff(value: unknown): boolean {
@@ -194,10 +203,13 @@ function isBackoff(value: unknown): boolean {
   return isObject(value)
 }
 
+/** Whether the option `parent` is an object with `name`, a count, and nothing else. */
+function holdsCount(value: unknown, parent: string, name: string): boolean {
+  return isObject(value) && name in checkEach(value, { [name]: COUNT }, `${parent}.`)
+}
+
 function isFrom(value: unknown): boolean {
-  return (
-    value === 'now' || value === 'oldest' || (isObject(value) && isCount((value as { sequence?: unknown }).sequence))
-  )
+  return value === 'now' || value === 'oldest' || holdsCount(value, 'from', 'sequence')
 }
 
 export function checkPublish(options: PublishOptions): PublishOptions {
@@ -206,11 +218,7 @@ export function checkPublish(options: PublishOptions): PublishOptions {
 
 export function checkBroker(options: BrokerOptions): BrokerOptions {
   const checked = checkEach(options, BROKER)
-  const { history, defaults = {} } = checked
-  if (history !== undefined && checkEach(history, { size: COUNT }, 'history.').size === undefined) {
-    refuseOption('history.size', 'it is missing')
-  }
-  return { ...checked, defaults: checkEach(defaults, SUBSCRIBE, 'defaults.') }
+  return { ...checked, defaults: checkEach(checked.defaults ?? {}, SUBSCRIBE, 'defaults.') }
 }
 
 /** Without a handler the options come second, and there are no others. */

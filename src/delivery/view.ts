@@ -4,12 +4,14 @@
  *
  * Layer 7.
  */
-import { checkOne, DURATION } from '../checks.ts'
+import { checkEach, checkOne, DURATION, type Rules } from '../checks.ts'
 import type { BusbarError } from '../errors.ts'
 import type { CloudEvent } from '../event/cloudevent.ts'
 import type { Envelope, Recipient } from '../event/envelope.ts'
 import type { Delivery, Holder, Settlement } from './delivery.ts'
 import type { Message } from './message.ts'
+
+const NACK: Rules = { delayMs: DURATION }
 
 /** Who delivers messages that can be settled; each of these has a signal of its own. */
 export interface Settler extends Omit<Recipient, 'signal'> {
@@ -85,9 +87,8 @@ export class View implements Message, Holder {
     return this.settle()
   }
 
-  nack(options?: { readonly delayMs?: number }): boolean {
-    const delayMs = options?.delayMs
-    if (delayMs !== undefined) checkOne(delayMs, DURATION, 'delayMs')
+  nack(options: { readonly delayMs?: number } = {}): boolean {
+    const { delayMs } = checkEach(options, NACK)
     return this.settle({ outcome: 'nack', delayMs })
   }
 

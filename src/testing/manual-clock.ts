@@ -5,7 +5,7 @@
  *
  * Layer 16.
  */
-import { checkOne, DURATION, refuseOption } from '../checks.ts'
+import { checkEach, checkOne, DURATION, objectWith, type Rule, type Rules } from '../checks.ts'
 import { BusbarError } from '../errors.ts'
 import { type Activity, type Clock, nextTurn, SystemClock } from '../time/clock.ts'
 import { Deadlines } from '../time/deadlines.ts'
@@ -22,6 +22,13 @@ export interface ManualClockOptions {
    */
   readonly patienceMs?: number
 }
+
+const isDate = objectWith('getTime')[1]
+const MOMENT: Rule = [
+  'a Date, or ms since 1970',
+  (value) => (typeof value === 'number' || isDate(value)) && !Number.isNaN(new Date(Number(value)).getTime()),
+]
+const OPTIONS: Rules = { now: MOMENT, patienceMs: DURATION }
 
 interface Timer {
   position: number
@@ -59,9 +66,10 @@ export class ManualClock implements Clock {
   /** The call of `advance` or `runAll` that is under way; the next one waits for it. */
   #moving: Promise<void> = Promise.resolve()
 
-  constructor({ now = Date.UTC(2000, 0), patienceMs = 10 }: ManualClockOptions = {}) {
-    checkOne(patienceMs, DURATION, 'patienceMs')
-    this.#wallStart = wallMs(now)
+  /** @throws {BusbarError} `ERR_OPTION_INVALID` */
+  constructor(options: ManualClockOptions = {}) {
+    const { now = Date.UTC(2000, 0), patienceMs = 10 } = checkEach(options, OPTIONS)
+    this.#wallStart = Number(now)
     this.#patienceMs = patienceMs
   }
 
@@ -75,9 +83,10 @@ export class ManualClock implements Clock {
     return this.#wallStart + this.#now
   }
 
-  /** Sets the wall clock; durations do not notice. */
+  /** Sets the wall clock; durations do not notice. @throws {BusbarError} `ERR_OPTION_INVALID` unless it is a moment that a date can stand for */
   setWallTime(date: Date | number): void {
-    this.#wallStart = wallMs(date) - this.#now
+    checkOne(date, MOMENT, 'date')
+    this.#wallStart = Number(date) - this.#now
   }
 
   /**
@@ -184,10 +193,4 @@ export class ManualClock implements Clock {
     const culprits = [...this.#activities].map((activity) => activity.describe()).join(', ')
     return new BusbarError('ERR_LIVELOCK', `After ${after} there is no end; busy: ${culprits}`)
   }
-}
-
-function wallMs(date: Date | number): number {
-  const ms = Number(date)
-  if (Number.isNaN(new Date(ms).getTime())) refuseOption('now', 'it is no date')
-  return ms
 }

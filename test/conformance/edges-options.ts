@@ -52,7 +52,10 @@ const badOptions: readonly (readonly [keyof SubscribeOptions, readonly unknown[]
   ['ordered', ['yes', 1, null]],
   ['group', ['', 1, null]],
   ['where', ['x', null, {}]],
-  ['from', ['newest', 1, null, {}, { sequence: 0 }, { sequence: 1.5 }, { sequence: '1' }]],
+  [
+    'from',
+    ['newest', 1, null, {}, { sequence: 0 }, { sequence: 1.5 }, { sequence: '1' }, { sequence: 1, size: 5 }, []],
+  ],
   ['signal', [{}, null, 'abort']],
 ]
 
@@ -79,7 +82,8 @@ const badBroker: readonly (readonly [keyof BrokerOptions, readonly unknown[]])[]
   ['history', [{ size: 0 }, { size: -1 }, { size: NaN }, { size: 1.5 }, {}, 5, null]],
   ['random', [1, null]],
   ['onError', [1, null]],
-  ['defaults', [{ capacity: 0 }, { ackWaitMs: NaN }, null, 1]],
+  ['defaults', [{ capacity: 0 }, { ackWaitMs: NaN }, null, 1, []]],
+  ['observer', [{ published: 1 }, { settled: null }, { overflowed: {} }, null, 1, 'x']],
 ]
 
 const show = (value: unknown): string =>
@@ -141,6 +145,20 @@ export function options(create: Create): void {
       assert.equal(await codeOf(() => broker.subscribe('a', () => {}, { capcity: 5 } as object)), 'ERR_OPTION_INVALID')
       assert.equal(await codeOf(broker.publish('a', 1, { ttl: 5 } as object)), 'ERR_OPTION_INVALID')
       assert.equal(await codeOf(() => create({ clok: 5 } as object)), 'ERR_OPTION_INVALID')
+    })
+
+    it('refuse a list in their place', async ({ broker }) => {
+      assert.equal(await codeOf(() => broker.subscribe('a', () => {}, [] as object)), 'ERR_OPTION_INVALID')
+      assert.equal(await codeOf(() => broker.subscribe('a', [] as object)), 'ERR_OPTION_INVALID')
+      assert.equal(await codeOf(broker.publish('a', 1, [] as object)), 'ERR_OPTION_INVALID')
+      assert.equal(await codeOf(() => create([] as object)), 'ERR_OPTION_INVALID')
+    })
+
+    it('of an observer may be methods of its class', async () => {
+      class Watcher {
+        published(): void {}
+      }
+      await create({ clock: new ManualClock(), observer: new Watcher() }).close()
     })
 
     for (const asked of [

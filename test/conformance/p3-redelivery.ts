@@ -154,6 +154,22 @@ export function redelivery(create: Create): void {
       })
     }
 
+    for (const [name, options] of [
+      ['an unknown name', { delay: 5 }],
+      ['a number', 5],
+      ['null', null],
+      ['a list', []],
+    ] as const) {
+      it(`refuses nack() with ${name} and leaves the message in flight`, async ({ broker, subscribe }) => {
+        const seen = recorder(() => never)
+        const subscription = subscribe('a', seen.handler)
+        await broker.publish('a', 1)
+        await turn()
+        assert.equal(await codeOf(() => seen.at(0).nack(options as never)), 'ERR_OPTION_INVALID')
+        assertStats(subscription.stats(), { inFlight: 1 })
+      })
+    }
+
     it('spends no deliveries of the neighbours of a poison message', async ({ broker, clock, subscribe }) => {
       const seen = recorder((message) => (message.data === 0 ? 'nack' : 'ack'))
       subscribe('a', seen.handler, { backoff: [1], concurrency: 2 })

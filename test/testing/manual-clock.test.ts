@@ -34,11 +34,28 @@ describe('ManualClock', () => {
 
   for (const now of [Number.NaN, new Date(Number.NaN), 8.64e15 + 1, Infinity]) {
     it(`refuses a wall time of ${Number(now)}`, () => {
-      const refused = { code: 'ERR_OPTION_INVALID', option: 'now' }
-      assert.throws(() => new ManualClock({ now }), refused)
-      assert.throws(() => new ManualClock().setWallTime(now), refused)
+      const code = 'ERR_OPTION_INVALID'
+      assert.throws(() => new ManualClock({ now }), { code, option: 'now' })
+      assert.throws(() => new ManualClock().setWallTime(now), { code, option: 'date' })
     })
   }
+
+  it('refuses a wall time that is neither a date nor a number', () => {
+    const values = ['2030-01-01', '', null, true, [5], {}, 5n, Symbol('now'), { valueOf: () => 5 }] as never[]
+    const clock = new ManualClock()
+    for (const now of values) {
+      assert.throws(() => new ManualClock({ now }), { code: 'ERR_OPTION_INVALID', option: 'now' })
+      assert.throws(() => clock.setWallTime(now), { code: 'ERR_OPTION_INVALID', option: 'date' })
+    }
+    assert.equal(clock.wallTime(), Date.UTC(2000, 0))
+  })
+
+  it('refuses options that it does not have, and looks at its own only', () => {
+    for (const options of [{ wallTime: 5 }, null, 5, []] as never[]) {
+      assert.throws(() => new ManualClock(options), { code: 'ERR_OPTION_INVALID' })
+    }
+    assert.equal(new ManualClock(Object.create({ now: 5, patienceMs: -1 })).wallTime(), Date.UTC(2000, 0))
+  })
 
   for (const ms of [-1, Number.NaN, Infinity]) {
     it(`refuses to advance by ${ms}, and to be patient for it`, () => {
