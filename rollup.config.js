@@ -5,7 +5,7 @@
  * `bin` the commands.
  */
 import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { nodeResolve } from '@rollup/plugin-node-resolve'
 
 const compiled = 'build/src'
@@ -59,19 +59,26 @@ const licences = {
   },
 }
 
+/** What a declaration imports of our own: the path without `.ts`, in its quotes. */
+const IMPORTED = /(['"])(\.{1,2}\/[^'"]*)\.ts\1/g
+
 /**
- * Copies the declarations, each format its own: one file cannot describe both.
- * The compiler leaves `.ts` in their imports; `.js` is as long, which keeps their
- * maps true. build/src and dist/esm are equally deep, which keeps them leading to src/.
+ * Copies the declarations of the doors and what those import, each format its
+ * own: one file cannot describe both. The compiler leaves `.ts` in their imports;
+ * `.js` is as long, which keeps their maps true. build/src and dist/esm are
+ * equally deep, which keeps them leading to src/.
  */
 const declarations = {
   name: 'declarations',
   generateBundle() {
-    for (const name of readdirSync(compiled, { recursive: true })) {
-      if (!/\.d\.ts(\.map)?$/.test(name)) continue
-      const text = readFileSync(join(compiled, name), 'utf8')
-      const source = name.endsWith('.map') ? text : text.replace(/(['"]\.{1,2}\/[^'"]*)\.ts(['"])/g, '$1.js$2')
-      this.emitFile({ type: 'asset', fileName: name, source })
+    const names = new Set(doors)
+    // A set hands out what is added to it meanwhile.
+    for (const name of names) {
+      const text = readFileSync(join(compiled, `${name}.d.ts`), 'utf8')
+      for (const [, , path] of text.matchAll(IMPORTED)) names.add(join(dirname(name), path))
+      this.emitFile({ type: 'asset', fileName: `${name}.d.ts`, source: text.replace(IMPORTED, '$1$2.js$1') })
+      const map = readFileSync(join(compiled, `${name}.d.ts.map`), 'utf8')
+      this.emitFile({ type: 'asset', fileName: `${name}.d.ts.map`, source: map })
     }
   },
 }

@@ -217,6 +217,16 @@ describe('The tarball', () => {
     )
   })
 
+  it('declares nothing that no door leads to', () => {
+    const declared = files.filter((file) => file.endsWith('.d.ts'))
+    const named = declared.flatMap(importsOf).map((name) => name.replace(/\.js$/, '.d.ts'))
+    const reached = [...named, JSON.stringify(manifest().exports)].join()
+    assert.deepEqual(
+      declared.filter((file) => !reached.includes(file)),
+      [],
+    )
+  })
+
   it('keeps private fields native', () => {
     const ours = code.filter((file) => !file.includes('/libraries/'))
     assert.deepEqual(
@@ -281,8 +291,6 @@ function run(file: string, code: string): string {
   stranger.write(file, code)
   return stranger.run(process.execPath, [file])
 }
-
-/** Files, and those that they import, and so on. */
 
 function read(file: string): string {
   return readFileSync(join(stranger.installed, file), 'utf8')
