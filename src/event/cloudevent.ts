@@ -96,6 +96,11 @@ const CORE: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ['specversion', ['1.0', /^1\.0$/, /^1\.0$/]],
 ])
 
+/** An own property of an event; what a polluted prototype adds is nothing. */
+export function own(event: object, name: string): unknown {
+  return Object.hasOwn(event, name) ? Reflect.get(event, name) : undefined
+}
+
 /** @throws {BusbarError} `ERR_EVENT_INVALID`, always: the attribute's name, its value and why, as `is missing` */
 export function refuse(attribute: string, value: unknown, why: string): never {
   throw new BusbarError('ERR_EVENT_INVALID', `Invalid attribute ${quote(attribute)}: ${quote(value)} ${why}`, {

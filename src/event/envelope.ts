@@ -10,7 +10,7 @@
  * Layer 5.
  */
 import type { Message } from '../delivery/message.ts'
-import { type CheckedAttributes, type CloudEvent, type ExtensionValue, parseTime } from './cloudevent.ts'
+import { type CheckedAttributes, type CloudEvent, type ExtensionValue, own, parseTime } from './cloudevent.ts'
 import type { Isolator } from './isolation.ts'
 
 /** Whoever receives a message: what the message asks it about. */
@@ -59,7 +59,7 @@ export function extrasOf(
   { key, ttlMs, delayMs, attachment }: Partial<Extras>,
   hops: number = 0,
 ): Extras {
-  const { expirytime } = attributes
+  const expirytime = own(attributes, 'expirytime')
   const expiry = expirytime === undefined ? undefined : parseTime(String(expirytime))
   return { attributes, key, ttlMs, delayMs, expiry, attachment, sequence: undefined, hops }
 }
@@ -155,7 +155,8 @@ export class Envelope implements Message {
   }
 
   get id(): string {
-    return this.#extras?.attributes.id ?? this.#stamp.origin.idPrefix + this.#serial.toString(36)
+    const id = this.#extras && own(this.#extras.attributes, 'id')
+    return (id as string | undefined) ?? this.#stamp.origin.idPrefix + this.#serial.toString(36) // checked to be text
   }
 
   get event(): CloudEvent {

@@ -104,10 +104,11 @@ function message(mediaType: string, body: string): HTTPMessage {
 
 function toBinary(event: WireEvent): HTTPMessage {
   checkEvent(event)
-  const { data, datacontenttype, ...attributes } = event
+  // Own properties only; checkEvent has looked at them.
+  const { data, datacontenttype, ...attributes }: WireEvent = Object.assign(Object.create(null), event)
   const pairs = Object.entries(attributes).filter(([, value]) => value !== undefined)
   const headers = pairs.map(([name, value]) => [`ce-${name}`, encode(String(value))])
-  const body = Object.hasOwn(event, 'data') ? bodyOf(data, datacontenttype) : undefined
+  const body = bodyOf(data, datacontenttype)
   const contentType = datacontenttype ?? (typeof body === 'string' ? 'application/json' : undefined)
   if (contentType !== undefined) headers.push(['content-type', contentType])
   return { headers: Object.fromEntries(headers), body }

@@ -7,7 +7,7 @@
  * Layer 4. Source: CloudEvents 1.0.2, "JSON Event Format".
  */
 import { BusbarError, quote } from '../errors.ts'
-import { checkAttribute, printAttribute, refuse, type WireEvent } from './cloudevent.ts'
+import { checkAttribute, own, printAttribute, refuse, type WireEvent } from './cloudevent.ts'
 
 /** Text, or its bytes in UTF-8; a byte order mark is skipped. */
 export type TextOrBytes = string | Uint8Array | ArrayBuffer
@@ -32,8 +32,7 @@ export function toJSON(event: WireEvent): string {
     if (name === 'data' || value === undefined) continue
     text += `${text === '' ? '{' : ','}"${name}":${printAttribute(name, value)}`
   }
-  const data = Object.hasOwn(event, 'data') ? event.data : undefined
-  return `${text}${dataMember(data, event.datacontenttype)}}`
+  return `${text}${dataMember(own(event, 'data'), own(event, 'datacontenttype'))}}`
 }
 
 /** The events as a JSON array; it may be empty. @throws {BusbarError} `ERR_EVENT_INVALID` */
@@ -83,9 +82,9 @@ export function fromMembers(members: unknown): WireEvent {
 /** Checks an event that has been put together here, and freezes it. @throws {BusbarError} `ERR_EVENT_INVALID` */
 function seal(event: Record<string, unknown>): WireEvent {
   checkEvent(event)
-  const data = event['data']
+  const data = own(event, 'data')
   if (Object.hasOwn(event, 'data') && typeof data !== 'string' && bytesOf(data) === undefined) {
-    needJSON(event['datacontenttype'], data)
+    needJSON(own(event, 'datacontenttype'), data)
   }
   return Object.freeze(event) as WireEvent // checkEvent has looked at every property
 }
@@ -166,7 +165,7 @@ export function checkEvent(event: Readonly<Record<string, unknown>>): void {
 function needRequired(event: Readonly<Record<string, unknown>>): void {
   if (typeof event !== 'object' || event === null) invalid(`${quote(event)} is not an object`)
   for (const name of REQUIRED) {
-    if (!Object.hasOwn(event, name) || event[name] === undefined) refuse(name, undefined, 'is missing')
+    if (own(event, name) === undefined) refuse(name, undefined, 'is missing')
   }
 }
 

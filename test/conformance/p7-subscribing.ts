@@ -45,6 +45,26 @@ export function subscribing(create: Create): void {
       assert.deepEqual(seen.data(), [1])
     })
 
+    for (const filter of ['a/+', 'a/c', '#']) {
+      it(`sees ${filter} come and go among topics that are published in turns`, async ({ broker, subscribe }) => {
+        const round = async (data: string): Promise<void> => {
+          for (let i = 0; i < 50; i++) for (const topic of ['a/b', 'a/c', 'a/d']) await broker.publish(topic, data)
+          await turn()
+        }
+        const seen = recorder()
+        const others = recorder()
+        subscribe('+/c', others.handler)
+        await round('before')
+        const subscription = subscribe(filter, seen.handler)
+        await round('between')
+        await subscription.unsubscribe()
+        await round('after')
+        assert.deepEqual(new Set(seen.data()), new Set(['between']))
+        assert.equal(seen.data().length, filter === 'a/c' ? 50 : 150)
+        assert.equal(others.data().length, 150)
+      })
+    }
+
     it('takes the same handler twice as two subscriptions', async ({ broker, subscribe }) => {
       const seen = recorder()
       const one = subscribe('a', seen.handler)

@@ -13,6 +13,7 @@ import {
   recorder,
   turn,
 } from '../conformance/harness.ts'
+import { pollute } from './fixtures.ts'
 
 const create: Create = (options) => new Broker({ ...options, dialect: 'mqtt' })
 const it = claims(create)
@@ -35,6 +36,24 @@ describe('An accepted event', () => {
       )
     })
   }
+
+  it('takes nothing from a polluted Object.prototype', async ({ broker, clock, subscribe }) => {
+    const seen = recorder()
+    subscribe('a', seen.handler)
+    subscribe('b', undefined)
+    const clean = pollute({ id: 'x', subject: 'x', expirytime: iso(1), ttlMs: 1, delayMs: 99, key: 'x', sequence: 7 })
+    try {
+      await broker.publish('a', 1, { extensions: { ext: '1' } })
+      await broker.publish('b', 1, { extensions: { ext: '1' } })
+      await clock.advance(5)
+    } finally {
+      clean()
+    }
+    const { id, event, sequence } = seen.at(0)
+    assert.notEqual(id, 'x')
+    assert.deepEqual([event.id, event['ext'], sequence], [id, '1', undefined])
+    assertStats(broker.stats(), { acked: 1, queued: 1 })
+  })
 
   it('has the time of its acceptance when it waited for room', async ({ broker, clock, subscribe }) => {
     const times: unknown[] = []

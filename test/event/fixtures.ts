@@ -15,6 +15,14 @@ export function assertRefused(attribute: string | undefined, call: () => unknown
   })
 }
 
+/** Gives every object these properties. @returns takes them away again */
+export function pollute(properties: Readonly<Record<string, unknown>>): () => void {
+  const names = Object.keys(properties)
+  for (const name of names)
+    Object.defineProperty(Object.prototype, name, { value: properties[name], configurable: true, writable: true })
+  return () => names.forEach((name) => void Reflect.deleteProperty(Object.prototype, name))
+}
+
 /** The least that an event needs. */
 export const least: WireEvent = { specversion: '1.0', id: '1', source: '/s', type: 't' }
 
