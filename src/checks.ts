@@ -70,7 +70,6 @@ const NOTHING: object = Object.create(null)
 
 /** A checked copy of the own properties that are not `undefined`; it inherits nothing. */
 export function checkEach<T extends object>(options: T, rules: Rules, prefix = ''): T {
-  if (Array.isArray(options)) refuseOption('options', 'a list is no object')
   checkOne(options, OBJECT, 'options')
   const checked: Record<string, unknown> = Object.create(NOTHING)
   for (const name of Object.keys(options)) {

@@ -78,6 +78,11 @@ export function quote(value: unknown): string {
 
 function describe(value: unknown): string {
   if (typeof value === 'bigint') return `${value}n`
-  if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return String(value)
-  return Array.isArray(value) ? 'an array' : `a${typeof value === 'object' ? 'n' : ''} ${typeof value}`
+  if (typeof value === 'function') return 'a function'
+  if (typeof value !== 'object' || value === null) return String(value)
+  try {
+    return Array.isArray(value) ? 'an array' : 'an object'
+  } catch {
+    return 'a revoked proxy'
+  }
 }
