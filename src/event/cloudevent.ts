@@ -195,7 +195,7 @@ export function checkExtensions(
  * @returns undefined when `text` is not RFC 3339 or names a day that does not exist
  */
 export function parseTime(text: string): number | undefined {
-  const match = TIME.exec(text.toUpperCase())
+  const match = TIME.exec(String(text).toUpperCase())
   if (match === null) return undefined
   const [, date, day, minute, second, fraction = '', zone] = match
   // Of 30 February some engines make a day of March.

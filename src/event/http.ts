@@ -5,7 +5,7 @@
  *
  * Layer 5. Source: CloudEvents 1.0.2, "HTTP Protocol Binding".
  */
-import { quote } from '../errors.ts'
+import { BusbarError, quote } from '../errors.ts'
 import { refuse, type WireEvent } from './cloudevent.ts'
 import {
   batchFromJSON,
@@ -14,6 +14,7 @@ import {
   checkEvent,
   fromJSON,
   invalid,
+  isIterable,
   isJSON,
   parse,
   stringify,
@@ -50,13 +51,17 @@ const BATCHED = 'application/cloudevents-batch+json'
  * In binary mode every attribute becomes text, so an integer comes back as a
  * string; JSON data without a `datacontenttype` gets one, as the binding asks.
  *
- * @throws {BusbarError} `ERR_EVENT_INVALID`
+ * @throws {BusbarError} `ERR_EVENT_INVALID`; `ERR_OPTION_INVALID` for another mode
  * @example
  * const { headers, body } = toHTTP(event)
  * await fetch(url, { method: 'POST', headers, body })
  */
 export function toHTTP(event: WireEvent, mode: 'binary' | 'structured' = 'binary'): HTTPMessage {
-  return mode === 'binary' ? toBinary(event) : message(STRUCTURED, toJSON(event))
+  if (mode === 'binary') return toBinary(event)
+  if (mode === 'structured') return message(STRUCTURED, toJSON(event))
+  throw new BusbarError('ERR_OPTION_INVALID', `Invalid option mode: ${quote(mode)} is not binary or structured`, {
+    option: 'mode',
+  })
 }
 
 /** Any number of events as one message. Send it only to who asked for batches. @throws {BusbarError} `ERR_EVENT_INVALID` */
@@ -192,15 +197,17 @@ interface Known {
 }
 
 function read(received: ReceivedHTTPMessage): Known {
+  if (typeof received !== 'object' || received === null) invalid(`${quote(received)} is no message`)
   return { headers: readHeaders(received.headers), body: received.body ?? undefined }
 }
 
 /** The headers that matter, by lower-case name. A `Map`, because a header may be called `__proto__`. */
 function readHeaders(headers: HTTPHeaders): ReadonlyMap<string, string> {
   const known = new Map<string, string>()
+  if (typeof headers !== 'object' || headers === null) invalid(`${quote(headers)} is no set of headers`)
   const pairs = isIterable(headers) ? headers : Object.entries(headers)
   for (const [anyCase, value] of pairs) {
-    const name = anyCase.toLowerCase()
+    const name = String(anyCase).toLowerCase()
     if (value === undefined || (name !== 'content-type' && !name.startsWith('ce-'))) continue
     if ((Array.isArray(value) && value.length !== 1) || known.has(name))
       refuse(attributeOf(name), value, 'is not the only one')
@@ -212,10 +219,6 @@ function readHeaders(headers: HTTPHeaders): ReadonlyMap<string, string> {
 /** Without the optional white space around a header value. */
 function trim(value: string): string {
   return /^[ \t]|[ \t]$/.test(value) ? value.trim() : value
-}
-
-function isIterable(headers: HTTPHeaders): headers is Iterable<readonly [string, string]> {
-  return Symbol.iterator in headers
 }
 
 function attributeOf(header: string): string {

@@ -180,6 +180,8 @@ export function dataMember(data: unknown, datacontenttype: unknown): string {
 
 /** Like map, but the error of an element says which one it was. */
 function each<From, To>(list: Iterable<From>, convert: (element: From) => To): To[] {
+  // Array.from takes anything else for an empty list: one event, say.
+  if (!isIterable(list)) invalid(`${quote(list)} is not a list of events`)
   return Array.from(list, (element, index) => {
     try {
       return convert(element)
@@ -188,6 +190,11 @@ function each<From, To>(list: Iterable<From>, convert: (element: From) => To): T
       return invalid(`at ${index} of the batch: ${cause.message}`, cause.attribute, cause)
     }
   })
+}
+
+/** Whether it is an object, not a text, that can be gone through. */
+export function isIterable(value: unknown): value is Iterable<unknown> {
+  return typeof value === 'object' && value !== null && Symbol.iterator in value
 }
 
 function isBytes(view: ArrayBufferView): view is Uint8Array {

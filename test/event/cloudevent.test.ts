@@ -421,6 +421,11 @@ describe('parseTime', () => {
     it(`makes ${ms ?? 'nothing'} of ${name(text)}`, () => assert.equal(parseTime(text), ms))
   }
 
+  it('makes nothing of what is no text', () => {
+    for (const junk of [undefined, null, 5, Symbol('s'), new Date(0), {}] as never[])
+      assert.equal(parseTime(junk), undefined)
+  })
+
   it('knows the first four centuries', () => {
     assert.equal(parseTime('0000-01-01T00:00:00Z'), -62_167_219_200_000)
     assert.equal(parseTime('0099-12-31T00:00:00Z'), Date.parse('0099-12-31T00:00:00Z'))

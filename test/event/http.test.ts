@@ -403,6 +403,27 @@ describe('contentMode', () => {
   }
 })
 
+describe('What is no message at all', () => {
+  for (const junk of [undefined, null, 5, 'text', true, Symbol('s'), [], {}, { headers: null }, { headers: 'ce-id' }]) {
+    it(`is refused: ${typeof junk === 'symbol' ? 'a symbol' : JSON.stringify(junk)}`, () => {
+      const received = junk as never
+      assertRefused(undefined, () => fromHTTP(received))
+      assertRefused(undefined, () => batchFromHTTP(received))
+    })
+  }
+
+  it('has no content mode either', () => {
+    for (const headers of [undefined, null, 5, 'ce-id', Symbol('s')] as never[])
+      assertRefused(undefined, () => contentMode(headers))
+    assert.equal(contentMode([[1, 2]] as never), undefined)
+  })
+
+  it('is not made for an unknown mode', () => {
+    for (const mode of ['batched', '', 'toString', null, 5] as never[])
+      assert.throws(() => toHTTP(least, mode), { code: 'ERR_OPTION_INVALID', option: 'mode' })
+  })
+})
+
 describe('events over a socket', () => {
   async function receive(incoming: IncomingMessage): Promise<readonly WireEvent[]> {
     const chunks: Buffer[] = []

@@ -351,6 +351,11 @@ describe('batchFromJSON and batchToJSON', () => {
     it(`refuse ${broken}`, () => assertRefused(undefined, () => batchFromJSON(broken)))
   }
 
+  it('refuse what is no list, one event too, instead of writing an empty batch', () => {
+    for (const junk of [least, undefined, null, 5, '', 'text', Symbol('s'), { length: 0 }] as never[])
+      assertRefused(undefined, () => batchToJSON(junk))
+  })
+
   it('name the place and the attribute of the event at fault', () => {
     assertRefused('source', () => batchFromJSON(`[${text({})},${text({ source: '' })}]`))
     assert.throws(() => batchFromJSON(`[${text({})},${text({ source: '' })}]`), /at 1 of the batch/)
