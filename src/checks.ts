@@ -17,7 +17,7 @@ export const COUNT: Rule = ['an integer of at least 1', isCount]
 export const TEXT: Rule = ['a string that is not empty', (value) => typeof value === 'string' && value !== '']
 export const FUNCTION: Rule = ['a function', (value) => typeof value === 'function']
 export const OBJECT: Rule = ['an object', isObject]
-export const SIGNAL: Rule = objectWith('addEventListener', 'removeEventListener')
+export const SIGNAL: Rule = objectWith('addEventListener', 'removeEventListener', 'throwIfAborted')
 
 export function orInfinity([what, holds]: Rule): Rule {
   return [`${what}, or Infinity`, (value) => value === Infinity || holds(value)]

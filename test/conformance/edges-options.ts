@@ -56,14 +56,14 @@ const badOptions: readonly (readonly [keyof SubscribeOptions, readonly unknown[]
     'from',
     ['newest', 1, null, {}, { sequence: 0 }, { sequence: 1.5 }, { sequence: '1' }, { sequence: 1, size: 5 }, []],
   ],
-  ['signal', [{}, null, 'abort']],
+  ['signal', [{}, null, 'abort', new EventTarget()]],
 ]
 
 const badPublish: readonly (readonly [keyof PublishOptions, readonly unknown[]])[] = [
   ['ttlMs', [...noNumbers, 0, -0, Infinity]],
   ['delayMs', [...noNumbers, Infinity]],
   ['key', ['', 1, null, {}]],
-  ['signal', [{}, null]],
+  ['signal', [{}, null, new EventTarget()]],
 ]
 
 const badAttributes: readonly (readonly [keyof PublishOptions, readonly unknown[]])[] = [
