@@ -35,7 +35,7 @@ const NODE_OPTIONS = [
 ]
 
 const names = positionals.length > 0 ? positionals : Object.keys(questions)
-const unknown = names.filter((name) => !(name in questions))
+const unknown = names.filter((name) => !Object.hasOwn(questions, name))
 if (unknown.length > 0) {
   console.error(`There is no question ${unknown.join(', ')}. There are: ${Object.keys(questions).join(', ')}`)
   process.exit(1)
