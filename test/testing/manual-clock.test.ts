@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { Broker } from '../../src/index.ts'
+import { type Activity, Broker } from '../../src/index.ts'
 import { ManualClock } from '../../src/testing/index.ts'
 
 const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
@@ -269,5 +269,24 @@ describe('ManualClock', () => {
     const start = performance.now()
     await clock.advance(100)
     assert.ok(performance.now() - start < 4_000, 'it waited')
+  })
+
+  it('is told by each broker that closes to forget it', async () => {
+    let attached = 0
+    class Counting extends ManualClock {
+      override attach(activity: Activity): () => void {
+        const detach = super.attach(activity)
+        attached++
+        return () => {
+          attached--
+          detach()
+        }
+      }
+    }
+    const clock = new Counting()
+    const brokers = [new Broker({ clock }), new Broker({ clock })]
+    assert.equal(attached, 2)
+    for (const broker of brokers) await Promise.all([broker.close(), broker.close()])
+    assert.equal(attached, 0)
   })
 })
