@@ -32,10 +32,13 @@ const MAX_EXTENDED_SIZE = 1024 * 1024
 export class Api {
   readonly #parts: ApiParts
   /** What was put into the metadata. */
-  readonly #extended = new Map<string, string>([['daprRuntimeVersion', VERSION]])
+  readonly #extended = new Map<string, string>()
+  /** Of its keys and values, in UTF-16 code units. */
+  #extendedSize = 0
 
   constructor(parts: ApiParts) {
     this.#parts = parts
+    this.#extend('daprRuntimeVersion', VERSION)
   }
 
   /** Never rejects; throws what `shutdown` throws. */
@@ -80,17 +83,16 @@ export class Api {
   #setMetadata(key: string, { body, isTooLarge = false }: ApiRequest): ApiResponse {
     if (isTooLarge || body.length > MAX_VALUE_SIZE) return bodyUnreadable('stream too large')
     const value = new TextDecoder().decode(body)
-    if (sizeOf(this.#extended, key) + key.length + value.length > MAX_EXTENDED_SIZE) {
-      return requestMalformed(`the metadata has no room for ${quote(key)}`)
-    }
-    this.#extended.set(key, value)
-    return NO_CONTENT
+    return this.#extend(key, value) ? NO_CONTENT : requestMalformed(`the metadata has no room for ${quote(key)}`)
   }
-}
 
-/** Of all keys and values but those of one key. */
-function sizeOf(values: ReadonlyMap<string, string>, without: string): number {
-  let size = 0
-  for (const [key, value] of values) if (key !== without) size += key.length + value.length
-  return size
+  /** @returns whether there was room */
+  #extend(key: string, value: string): boolean {
+    const before = this.#extended.get(key)
+    const added = value.length - (before?.length ?? -key.length)
+    if (this.#extendedSize + added > MAX_EXTENDED_SIZE) return false
+    this.#extendedSize += added
+    this.#extended.set(key, value)
+    return true
+  }
 }
