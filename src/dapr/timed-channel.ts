@@ -34,12 +34,16 @@ export class TimedChannel implements Caller {
     const stop = new AbortController()
     const recall = { handleEvent: () => stop.abort(signal?.reason) }
     let timer: unknown
-    const onBegin = (): void => {
-      timer = this.#clock.setTimer(() => stop.abort(this.#lateError()), Math.min(this.#timeoutMs, MAX_TIMER_MS))
+    const wait = (leftMs: number): void => {
+      const waitMs = Math.min(leftMs, MAX_TIMER_MS)
+      timer = this.#clock.setTimer(
+        () => (leftMs > waitMs ? wait(leftMs - waitMs) : stop.abort(this.#lateError())),
+        waitMs,
+      )
     }
     signal?.addEventListener('abort', recall)
     try {
-      return await this.#channel.call({ ...request, signal: stop.signal, onBegin })
+      return await this.#channel.call({ ...request, signal: stop.signal, onBegin: () => wait(this.#timeoutMs) })
     } finally {
       signal?.removeEventListener('abort', recall)
       if (timer !== undefined) this.#clock.clearTimer(timer)

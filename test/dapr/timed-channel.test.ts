@@ -4,15 +4,22 @@ import { TimedChannel } from '../../src/dapr/timed-channel.ts'
 import type { AppRequest, AppResponse } from '../../src/dapr/wire.ts'
 import { ManualClock } from '../../src/testing/index.ts'
 
+/** Longer than any native timer. */
+const LONG_MS = 2 ** 32
+
 const REQUEST: AppRequest = { method: 'POST', path: '/orders', headers: {}, body: 'x' }
 const OK: AppResponse = { status: 200, body: '' }
 
 /** A channel on which one call waits until it is told to begin, and then for its answer. */
 class Line {
   readonly clock = new ManualClock()
-  readonly timed = new TimedChannel({ call: (request) => this.#call(request) }, { clock: this.clock, timeoutMs: 1000 })
+  readonly timed: TimedChannel
   begin: () => void = () => {}
   answer: (response: AppResponse) => void = () => {}
+
+  constructor(timeoutMs: number = 1000) {
+    this.timed = new TimedChannel({ call: (request) => this.#call(request) }, { clock: this.clock, timeoutMs })
+  }
 
   #call({ signal, onBegin = () => {} }: AppRequest): Promise<AppResponse> {
     this.begin = onBegin
@@ -48,6 +55,18 @@ describe('TimedChannel', () => {
     line.begin()
     const failed = assert.rejects(call, /^Error: The app did not answer within 1000 ms$/)
     await line.clock.advance(1000)
+    await failed
+    await line.checkEnd()
+  })
+
+  it('gives it more time than a native timer has', async () => {
+    const line = new Line(LONG_MS)
+    let isOver = false
+    const failed = assert.rejects(line.timed.call(REQUEST), /4294967296 ms/).then(() => (isOver = true))
+    line.begin()
+    await line.clock.advance(LONG_MS - 1)
+    assert.equal(isOver, false)
+    await line.clock.advance(1)
     await failed
     await line.checkEnd()
   })
