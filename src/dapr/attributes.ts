@@ -14,6 +14,17 @@ type Attributes = Readonly<Record<string, unknown>>
 export type Draft = { -readonly [Name in keyof PublishOptions]: PublishOptions[Name] }
 type Extensions = NonNullable<Draft['extensions']>
 
+/** What daprd says about an event that was published without an envelope. */
+export interface PlainAttributes extends Attributes {
+  readonly id: string
+  readonly source: string
+  readonly type: string
+  readonly subject: string | undefined
+  readonly datacontenttype: string
+  readonly traceparent: string
+  readonly tracestate: string
+}
+
 /** What Dapr adds to the attributes of an event. */
 export const ENVELOPE: readonly string[] = ['topic', 'pubsubname', 'traceid', 'traceparent', 'tracestate', 'expiration']
 
@@ -39,10 +50,27 @@ export function optionsOf(attributes: Attributes, ttlMs: number | undefined, wal
     else extensions[name] = value
   }
   const options: Draft = named // whose names are options, with values that are text
+  if (Object.keys(extensions).length > 0) options.extensions = extensions as Extensions // isLegal has looked at each
+  return withExpiry(options, ttlMs, wallTime)
+}
+
+/** As `optionsOf`, for one name after the other, which takes half the time. */
+export function plainOptions(attributes: PlainAttributes, ttlMs: number | undefined, wallTime: number): Draft {
+  const { id, source, type, subject, datacontenttype, traceparent } = attributes
+  const options: Draft = {}
+  if (isLegal('id', id)) options.id = id
+  if (isLegal('source', source)) options.source = source
+  if (isLegal('type', type)) options.type = type
+  if (subject !== undefined && isLegal('subject', subject)) options.subject = subject
+  if (isLegal('datacontenttype', datacontenttype)) options.datacontenttype = datacontenttype
+  if (traceparent !== '') options.extensions = traceOf(attributes)
+  return withExpiry(options, ttlMs, wallTime)
+}
+
+function withExpiry(options: Draft, ttlMs: number | undefined, wallTime: number): Draft {
   // The broker has no ttl of 0, but it has a moment when an event expires.
   if (ttlMs !== undefined && ttlMs > 0) options.ttlMs = ttlMs
-  else if (ttlMs !== undefined) extensions['expirytime'] = utcTime(wallTime + ttlMs)
-  if (Object.keys(extensions).length > 0) options.extensions = extensions as Extensions // isLegal has looked at each
+  else if (ttlMs !== undefined) options.extensions = { ...options.extensions, expirytime: utcTime(wallTime + ttlMs) }
   return options
 }
 

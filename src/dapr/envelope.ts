@@ -9,8 +9,7 @@
 import type { Message } from '../delivery/message.ts'
 import { type CloudEvent, parseTime } from '../event/cloudevent.ts'
 import { bytesOf as binaryOf, dataMember as ownData } from '../event/json.ts'
-import type { PublishOptions } from '../options.ts'
-import { type Draft, ENVELOPE, optionsOf } from './attributes.ts'
+import { type Draft, ENVELOPE, optionsOf, plainOptions } from './attributes.ts'
 import {
   bytesOf,
   CLOUD_EVENT,
@@ -59,7 +58,7 @@ export interface Publishable {
   /** A JSON value, a string, or a `Uint8Array`. */
   readonly data: unknown
   /** What its attributes and metadata ask for; its `attachment` is `wire`. */
-  readonly options: PublishOptions
+  readonly options: Draft
   readonly wire: WireEvent
 }
 
@@ -138,7 +137,7 @@ function plainEvent(content: Content, facts: PlainFacts, occasion: Occasion): Pu
   return publishable(
     wire,
     decodedData(content),
-    optionsOf(attributes, isBinary(metadata) ? undefined : ttlMs, wallTime),
+    plainOptions(attributes, isBinary(metadata) ? undefined : ttlMs, wallTime),
   )
 }
 

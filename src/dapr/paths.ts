@@ -32,7 +32,8 @@ export type Route =
 const UNKNOWN: Route = { kind: 'unknown' }
 
 const PUBLISH = '/v1.0/publish/'
-const BULK: readonly string[] = ['/v1.0/publish/bulk/', '/v1.0-alpha1/publish/bulk/']
+const BULK = 'bulk/'
+const ALPHA_BULK = '/v1.0-alpha1/publish/bulk/'
 const SET_METADATA = '/v1.0/metadata/'
 
 /** Longer ones are refused: no broker that the sidecar stands for takes them. */
@@ -63,18 +64,17 @@ export function routeOf(method: string, target: string): Route {
 
 /** `/v1.0/publish/bulk/x` has no topic for a bulk publish: it is a single one to a component named `bulk`. */
 function publishRoute(path: string, query: string): Route | undefined {
-  for (const prefix of BULK) {
-    if (path.startsWith(prefix) && path.includes('/', prefix.length)) {
-      return withTopic('bulkPublish', path.slice(prefix.length), query)
-    }
-  }
-  return path.startsWith(PUBLISH) && path.includes('/', PUBLISH.length)
-    ? withTopic('publish', path.slice(PUBLISH.length), query)
-    : undefined
+  if (path.startsWith(ALPHA_BULK)) return withTopic('bulkPublish', path.slice(ALPHA_BULK.length), query)
+  if (!path.startsWith(PUBLISH)) return undefined
+  const rest = path.slice(PUBLISH.length)
+  const bulk = rest.startsWith(BULK) ? withTopic('bulkPublish', rest.slice(BULK.length), query) : undefined
+  return bulk ?? withTopic('publish', rest, query)
 }
 
-function withTopic(kind: PublishRoute['kind'], rest: string, query: string): Route {
+/** @returns undefined when there is no topic */
+function withTopic(kind: PublishRoute['kind'], rest: string, query: string): Route | undefined {
   const slash = rest.indexOf('/')
+  if (slash < 0) return undefined
   const pubsubname = decoded('pubsubname', rest.slice(0, slash))
   const topic = decoded('topic', rest.slice(slash + 1))
   // A UTF-16 code unit takes at most three bytes.
@@ -107,7 +107,7 @@ function otherRoute(method: string, path: string, query: string): Route | undefi
  * lead to the same place.
  */
 function cleanPath(path: string): string {
-  const local = path.replace(/^https?:\/\/[^/]*/i, '')
+  const local = path.startsWith('/') ? path : path.replace(/^https?:\/\/[^/]*/i, '')
   if (!/\/(?:[/.]|%2e|$)/i.test(local)) return local
   const parts: string[] = []
   for (const part of local.split('/')) {
