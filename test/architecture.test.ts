@@ -86,6 +86,7 @@ const layers: readonly (readonly string[])[] = [
     'dapr/guard.ts',
     'dapr/metadata.ts',
     'dapr/pubsub.ts',
+    'dapr/received.ts',
     'dapr/routing.ts',
     'dapr/timed-channel.ts',
     'dapr/verdict.ts',

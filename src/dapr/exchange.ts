@@ -10,6 +10,7 @@ import type { Socket } from 'node:net'
 import { Bytes } from '../http/bytes.ts'
 import { handled, isThenable } from '../promises.ts'
 import { type GuardSettings, guardRequest, originForm, type RequestHead, refusal } from './guard.ts'
+import { allOf, Departure, ReceivedRequest } from './received.ts'
 import type { ApiRequest, ApiResponse } from './wire.ts'
 
 /** What the exchanges of a server share. */
@@ -67,6 +68,8 @@ export class Exchange implements RequestHead {
   #heldSize = 0
   /** Bytes that came in and were let go. */
   #ignoredSize = 0
+  /** Tells what handles the request that the client has gone. */
+  readonly #departure = new Departure()
   /** Whether what handles the request is still at it. */
   #isHandling = false
   /** Whether the answer is out, or the client gone. */
@@ -139,7 +142,8 @@ export class Exchange implements RequestHead {
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    if (!this.#isHandling) this.#end()
+    if (this.#isHandling) this.#departure.tell()
+    else this.#end()
   }
 
   #onData(chunk: Uint8Array): void {
@@ -171,9 +175,10 @@ export class Exchange implements RequestHead {
   }
 
   #handle(body: Uint8Array, isTooLarge: boolean): void {
-    const { method, target } = this
+    const { rawHeaders } = this.#request
+    const [target, signal] = [originForm(this.target), this.#departure]
     try {
-      const request = new ReceivedRequest({ method, target, body, isTooLarge, rawHeaders: this.#request.rawHeaders })
+      const request = new ReceivedRequest({ method: this.method, target, body, isTooLarge, rawHeaders, signal })
       const answer = this.#host.handle(request)
       if (isThenable(answer)) this.#await(answer)
       else this.#finish(answer)
@@ -182,7 +187,7 @@ export class Exchange implements RequestHead {
     }
   }
 
-  /** A client that goes does not take back what it has asked for: until that is done, its request is here. */
+  /** Until what a client has asked for is done, or given up because it has gone, its request is here. */
   #await(answer: Promise<ApiResponse>): void {
     this.#isHandling = true
     const finish = (known: ApiResponse): void => this.#finish(known)
@@ -255,51 +260,4 @@ export class Exchange implements RequestHead {
 function busy(): ApiResponse {
   const answer = refusal(503, 'ERR_BUSY', 'There is no room for more requests at the moment')
   return { ...answer, headers: { ...answer.headers, 'retry-after': '1' } }
-}
-
-interface ReceivedParts {
-  readonly method: string
-  readonly target: string
-  readonly body: Uint8Array
-  readonly isTooLarge: boolean
-  /** Names and values by turns, as they came. */
-  readonly rawHeaders: readonly string[]
-}
-
-class ReceivedRequest implements ApiRequest {
-  readonly method: string
-  readonly target: string
-  readonly body: Uint8Array
-  readonly isTooLarge: boolean
-  readonly rawHeaders: readonly string[]
-
-  constructor({ method, target, body, isTooLarge, rawHeaders }: ReceivedParts) {
-    this.method = method
-    this.target = originForm(target)
-    this.body = body
-    this.isTooLarge = isTooLarge
-    this.rawHeaders = rawHeaders
-  }
-
-  header(name: string): string | undefined {
-    const index = indexOf(this.rawHeaders, name, 0)
-    return index === -1 ? undefined : this.rawHeaders[index + 1]
-  }
-}
-
-/** Where a name stands, at `from` or after; -1 for nowhere. */
-function indexOf(rawHeaders: readonly string[], name: string, from: number): number {
-  for (let i = from; i < rawHeaders.length; i += 2) {
-    const other = rawHeaders[i] ?? ''
-    if (other.length === name.length && (other === name || other.toLowerCase() === name)) return i
-  }
-  return -1
-}
-
-function allOf(rawHeaders: readonly string[], name: string): string | undefined {
-  let index = indexOf(rawHeaders, name, 0)
-  if (index === -1) return undefined
-  let all = rawHeaders[index + 1] ?? ''
-  while ((index = indexOf(rawHeaders, name, index + 2)) !== -1) all += `, ${rawHeaders[index + 1]}`
-  return all
 }

@@ -46,6 +46,7 @@ export async function toApiRequest(request: Request, maxBodySize: number): Promi
     header: (name) => request.headers.get(name) ?? undefined,
     body: isCut ? new Uint8Array(0) : bytes,
     isTooLarge: isCut,
+    signal: request.signal,
   }
 }
 

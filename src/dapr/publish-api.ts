@@ -212,8 +212,11 @@ interface Failure {
 }
 
 /** @returns undefined when the broker has accepted the event; else why it did not, once that is known */
-function publish({ target, occasion }: Job, { data, options }: Publishable): Promise<Failure | undefined> | undefined {
+function publish(job: Job, { data, options }: Publishable): Promise<Failure | undefined> | undefined {
+  const { request, target, occasion } = job
   try {
+    // It has what a publish needs of one.
+    if (request.signal !== undefined) options.signal = request.signal as AbortSignal
     const accepted = target.publish(occasion.topic, data, options)
     return accepted === done ? undefined : accepted.then(() => undefined, failureFrom)
   } catch (error) {

@@ -17,6 +17,8 @@ export interface ApiRequest {
   readonly body: Uint8Array
   /** The body was over the limit: it was not kept, `body` is empty. What that answers depends on the route. */
   readonly isTooLarge?: boolean
+  /** Aborts when the client has gone: what is not done by then need not be done any more. */
+  readonly signal?: StopSignal
 }
 
 /** What the sidecar answers. Names of headers are in lower case. */

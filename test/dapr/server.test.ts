@@ -333,6 +333,34 @@ describe('HttpServer', () => {
     })
   })
 
+  it('tells what handles a request when its client has gone, not when it is answered', async () => {
+    const told: string[] = []
+    const releases: (() => void)[] = []
+    world = await World.start({
+      handle: ({ target, signal }) => {
+        const tell = (): void => void told.push(`${target} ${signal?.reason}`)
+        signal?.addEventListener('abort', { handleEvent: tell })
+        return new Promise((resolve) => releases.push(() => resolve(DONE)))
+      },
+    })
+    const [answered, gone] = ['/answered', '/gone'].map((target) => world.client().say(GOOD.replace('/t', target))) as [
+      RawClient,
+      RawClient,
+    ]
+    await turnsUntil(() => releases.length === 2)
+    releases[0]?.()
+    releases[1]?.()
+    await answered.answers(1)
+    await gone.answers(1)
+    gone.say(GOOD.replace('/t', '/gone'))
+    await turnsUntil(() => releases.length === 3)
+    for (const client of [answered, gone]) client.socket.resetAndDestroy()
+    await turnsUntil(() => openSockets() === LISTENERS)
+    assert.deepEqual(told, ['/gone Error: The client has gone'])
+    releases[2]?.()
+    assert.deepEqual(world.errors, [])
+  })
+
   describe('with large bodies', () => {
     const handle = ({ isTooLarge }: ApiRequest): ApiResponse => ({ ...DONE, status: isTooLarge ? 500 : 204 })
     const chunked = `${HEAD}Transfer-Encoding: chunked\r\n\r\n`

@@ -7,7 +7,7 @@ import { DaprSidecar } from '../../src/dapr/index.ts'
 import { Broker } from '../../src/index.ts'
 import { ManualClock } from '../../src/testing/index.ts'
 import { begin, FakeApp } from './harness.ts'
-import { openSockets, turnsUntil } from './raw.ts'
+import { openSockets, RawClient, turnsUntil } from './raw.ts'
 
 const orders = { pubsubname: 'pubsub', topic: 'orders', route: '/orders' }
 
@@ -136,6 +136,55 @@ describe('DaprSidecar', () => {
     assert.deepEqual(app.data(), [0, 1, 2, 3])
   })
 })
+
+describe('A publish that waits for room', () => {
+  for (const [what, topic, target, body] of [
+    ['one', 'orders', 'publish/pubsub/orders', '1'],
+    ['many', 'orders', 'publish/bulk/pubsub/orders', JSON.stringify([1, 2].map((id) => bulkEntry(id)))],
+  ] as const) {
+    it(`of ${what} is given up when its client leaves`, async (t) => {
+      const broker = new Broker()
+      const seen: unknown[] = []
+      let release = (): void => {}
+      const handler = ({ data }: { data: unknown }): Promise<void> => {
+        seen.push(data)
+        return new Promise((resolve) => (release = resolve))
+      }
+      broker.subscribe(topic, handler, { capacity: 1 })
+      await broker.publish(topic, 'first')
+      const { sidecar } = await begin(t, new FakeApp(), { pubsubs: { pubsub: broker }, httpPort: 0 })
+      const client = new RawClient(sidecar.httpPort)
+      client.say(`POST /v1.0/${target} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n`)
+      client.say(`Content-Length: ${body.length}\r\n\r\n${body}`)
+      await turnsUntil(() => broker.stats().waiting > 0)
+      client.socket.resetAndDestroy()
+      await turnsUntil(() => broker.stats().waiting === 0)
+      release()
+      await broker.settled()
+      assert.deepEqual(seen, ['first'])
+      assert.equal(broker.stats().published, 1)
+    })
+  }
+
+  it('is given up when the request that asked for it is aborted', async (t) => {
+    const broker = new Broker()
+    broker.subscribe('orders', () => new Promise(() => {}), { capacity: 1 })
+    await broker.publish('orders', 'first')
+    const { sidecar } = await begin(t, new FakeApp(), { pubsubs: { pubsub: broker } })
+    const stop = new AbortController()
+    const url = 'http://localhost/v1.0/publish/pubsub/orders'
+    const answer = sidecar.fetch(new Request(url, { method: 'POST', body: 'x', signal: stop.signal }))
+    await turnsUntil(() => broker.stats().waiting > 0)
+    stop.abort()
+    assert.equal((await answer).status, 500)
+    assert.equal(broker.stats().waiting, 0)
+    await broker.close({ graceMs: 0 })
+  })
+})
+
+function bulkEntry(id: number): unknown {
+  return { entryId: `${id}`, event: id, contentType: 'application/json' }
+}
 
 describe('Components', () => {
   const scoped = (scopes: readonly string[]): object => ({
