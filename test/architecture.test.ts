@@ -158,7 +158,8 @@ const blind: readonly (readonly [from: string, to: string])[] = [
 
 /** What may appear only in the files and rooms named, in code. Comments may explain it. */
 const onlyIn: readonly (readonly [RegExp, readonly string[]])[] = [
-  [/\bset(Timeout|Interval|Immediate)\b|\bclear(Timeout|Interval|Immediate)\b/, ['time/clock.ts']],
+  // The timer that every socket has is set where the socket is spoken to.
+  [/(?<!\bsocket\.)\bset(Timeout|Interval|Immediate)\b|\bclear(Timeout|Interval|Immediate)\b/, ['time/clock.ts']],
   [/\bDate\.now\b|\bnew Date\(\)|\bperformance\.|\bMessageChannel\b/, ['time/clock.ts']],
   [/\bMath\.random\b|\bcrypto\.|\bgetRandomValues\b/, ['broker.ts', 'dapr/', 'momento/']],
   [/\bconsole\b/, ['broker.ts', 'momento/cache.ts', 'cli/']],

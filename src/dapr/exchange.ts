@@ -8,7 +8,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { Bytes } from '../http/bytes.ts'
-import { handled, isThenable } from '../promises.ts'
+import { done, handled, isThenable } from '../promises.ts'
 import { type GuardSettings, guardRequest, originForm, type RequestHead, refusal } from './guard.ts'
 import { allOf, Departure, ReceivedRequest } from './received.ts'
 import type { ApiRequest, ApiResponse } from './wire.ts'
@@ -18,6 +18,8 @@ export interface ExchangeHost {
   readonly guard: GuardSettings
   /** Bytes; `Infinity` for no limit. */
   readonly maxBodySize: number
+  /** How long a client may not take what it is sent. */
+  readonly idleTimeoutMs: number
   /** No further request is wanted on the connections that there are. */
   readonly isClosing: boolean
   /** There are as many requests as there may be. */
@@ -125,8 +127,8 @@ export class Exchange implements RequestHead {
 
   begin(): void {
     this.#response.on('close', () => this.close())
-    this.#request.on('data', (chunk: Uint8Array) => this.#onData(chunk))
-    this.#request.on('end', () => this.#onEnd())
+    // Called when all is parsed that came with the head.
+    void done.then(() => this.#receive())
     const refused = guardRequest(this, this.#host.guard)
     if (refused !== undefined) this.#finish(refused)
     else if (this.#host.isFull) this.#finish(BUSY)
@@ -144,6 +146,18 @@ export class Exchange implements RequestHead {
     this.#isClosed = true
     if (this.#isHandling) this.#departure.tell()
     else this.#end()
+  }
+
+  /** Most requests come in one piece. To read that is a third of what it takes to listen for more. */
+  #receive(): void {
+    if (this.isReceived) {
+      const body: Uint8Array | null = this.#request.read()
+      if (body !== null) this.#onData(body)
+      this.#onEnd()
+    } else {
+      this.#request.on('data', (chunk: Uint8Array) => this.#onData(chunk))
+      this.#request.on('end', () => this.#onEnd())
+    }
   }
 
   #onData(chunk: Uint8Array): void {
@@ -233,6 +247,8 @@ export class Exchange implements RequestHead {
       if (status === NO_CONTENT) response.writeHead(status)
       response.end(body)
     } else this.#writeEarly(body)
+    // Only now: a timer that runs all the time is set anew with whatever comes in and goes out.
+    if (response.writableLength > 0) this.socket.setTimeout(this.#host.idleTimeoutMs)
   }
 
   /** The answer goes out whole; its end, which closes the connection, waits until the client has had its say. */

@@ -60,6 +60,7 @@ const NO_IPV6: readonly unknown[] = ['EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL']
 const DEFAULT_MAX_BODY_SIZE = 4 * 1024 * 1024
 const DEFAULT_MAX_BODIES_SIZE = 64 * 1024 * 1024
 const DEFAULT_MAX_REQUESTS = 10_000
+const DEFAULT_IDLE_TIMEOUT_MS = 120_000
 const MAX_HEADER_SIZE = 16 * 1024
 /** How many free ports are looked at until one is free at every address. */
 const MAX_PORTS = 10
@@ -152,6 +153,7 @@ export class HttpServer {
       // Who listens everywhere cannot know by which names; the token, which is needed then, is shown by no rebound page.
       guard: { hosts: hostCheck(isEverywhere ? 'any' : [...this.#hosts, ...allowedHosts]), tokens },
       maxBodySize,
+      idleTimeoutMs: this.#options.idleTimeoutMs ?? DEFAULT_IDLE_TIMEOUT_MS,
       get isClosing() {
         return isClosing()
       },
@@ -206,16 +208,14 @@ export class HttpServer {
 
   #createListener(): Server {
     const { maxConnections = 1024, headersTimeoutMs = 10_000, requestTimeoutMs = 30_000 } = this.#options
-    const { idleTimeoutMs = 120_000, checkIntervalMs = 1000 } = this.#options
     const listener = createServer({
       maxHeaderSize: MAX_HEADER_SIZE,
       headersTimeout: Math.min(headersTimeoutMs, requestTimeoutMs),
       requestTimeout: requestTimeoutMs,
-      keepAliveTimeout: idleTimeoutMs,
-      connectionsCheckingInterval: checkIntervalMs,
+      keepAliveTimeout: this.#shared.idleTimeoutMs,
+      connectionsCheckingInterval: this.#options.checkIntervalMs ?? 1000,
       requireHostHeader: false, // the guard asks for it, of HTTP/1.0 as well
     })
-    listener.timeout = idleTimeoutMs
     listener.maxConnections = maxConnections
     listener.on('request', (request, response) => this.#begin(request, response, false))
     listener.on('checkContinue', (request, response) => this.#begin(request, response, true))
