@@ -32,6 +32,12 @@ export interface DirectParts {
   readonly order: number
 }
 
+/** What is told how a promise of the handler's ends. */
+export interface Ends {
+  readonly fulfilled: () => void
+  readonly rejected: (error: unknown) => void
+}
+
 /**
  * It is also the route of the topics that lead to it alone: then publishing
  * reads little memory on its way to the handler. What it reads comes first here.
@@ -113,9 +119,10 @@ export class Direct implements Intake, Recipient, Scheduled {
    * Receives a message whose recipient it is, while that is plain: what most
    * publishing comes to, so nothing is done here that can be done elsewhere.
    *
+   * @param ends as for `settle`
    * @returns whether the handler has not done with the message yet
    */
-  call(message: Message): boolean {
+  call(message: Message, ends?: Ends): boolean {
     this.#called++
     const { handler } = this // called without `this`
     let result: unknown
@@ -124,7 +131,7 @@ export class Direct implements Intake, Recipient, Scheduled {
     } catch (error) {
       return this.finish(message, true, error)
     }
-    if (result !== undefined) return this.settle(message, result)
+    if (result !== undefined) return this.settle(message, result, ends)
     this.#returned++
     return false
   }
@@ -142,11 +149,13 @@ export class Direct implements Intake, Recipient, Scheduled {
     }
   }
 
-  /** Its handler has returned. @returns whether it has not done with the message yet */
-  settle(message: Message, result: unknown): boolean {
+  /** Its handler has returned. @param ends if they are there already, and call `over` @returns whether it has not done with the message yet */
+  settle(message: Message, result: unknown, ends?: Ends): boolean {
     try {
       if (!isThenable(result)) return this.finish(message, false, undefined)
-      this.#await(message, result)
+      if (ends === undefined) this.#await(message, result)
+      else whenSettled(result, ends.fulfilled, ends.rejected)
+      this.#host.workload.busy++
     } catch (error) {
       return this.finish(message, true, error)
     }
@@ -278,23 +287,21 @@ export class Direct implements Intake, Recipient, Scheduled {
 
   #await(message: Message, result: unknown): void {
     // Only an observer wants to know what it was that went well.
-    const succeeded = this.#host.observed ? () => this.#over(message, false) : this.#succeeded
-    whenSettled(result, succeeded, (error) => this.#over(message, true, error))
-    this.#host.workload.busy++
+    const succeeded = this.#host.observed ? () => this.over(message, false) : this.#succeeded
+    whenSettled(result, succeeded, (error) => this.over(message, true, error))
   }
 
   /** Made once: most async calls come to this. */
-  readonly #succeeded = (): void => this.#over(undefined, false)
+  readonly #succeeded = (): void => this.over(undefined, false)
 
   /** An async call is over. */
-  #over(message: Message | undefined, failed: boolean, error?: unknown): void {
-    if (this.#isAbandoned) {
-      this.#special.overdue--
-      return
+  over(message: Message | undefined, failed: boolean, error?: unknown): void {
+    if (this.#isAbandoned) this.#special.overdue--
+    else {
+      this.#host.workload.done()
+      this.finish(message, failed, error)
+      this.#host.moved(this)
     }
-    this.#host.workload.done()
-    this.finish(message, failed, error)
-    this.#host.moved(this)
   }
 
   /** Its handler is done with the message, which may be left out when all went well and nobody observes. */

@@ -6,7 +6,7 @@
  * Layer 12.
  */
 import type { Envelope, Recipient } from '../event/envelope.ts'
-import type { Direct } from './direct.ts'
+import type { Direct, Ends } from './direct.ts'
 import type { Handler, Message } from './message.ts'
 import { View } from './view.ts'
 
@@ -19,12 +19,19 @@ export class Fan implements Recipient {
   /** The place whose handler is being called, or was last, or will be next. */
   #at = 0
   #isCalling = false
-  /** Whether who comes next in this round needs a message of its own, or to be looked at. */
+  /** Whether who comes next in this round needs a message of its own. */
   #isStopped = false
+  /** Whether who comes next in this round needs to be looked at. */
+  #isChanged = false
   /** Calls of this round before this place are on the books. */
   #booked = 0
   /** Whole rounds that are not on the books. */
   #rounds = 0
+  /** The event whose async calls `#ends` are told of, and how many of those are not over. */
+  #awaited: Envelope | undefined
+  #running = 0
+  /** By place; made for the first async call and used again, because making them costs as much as a call. */
+  #ends: readonly Ends[] | undefined
 
   constructor(directs: readonly Direct[]) {
     this.directs = directs
@@ -44,6 +51,7 @@ export class Fan implements Recipient {
   /** A subscription is not what it was. */
   stop(): void {
     this.#isStopped = true
+    this.#isChanged = true
   }
 
   /**
@@ -56,10 +64,12 @@ export class Fan implements Recipient {
     if (this.#plainAt !== changes && directs.every((direct) => direct.mayShare)) this.#plainAt = changes
     this.#at = 0
     this.#booked = 0
-    this.#isStopped = this.#plainAt !== changes || event.isCopied
+    this.#isChanged = this.#plainAt !== changes
+    this.#isStopped = this.#isChanged || event.isCopied
     while (!this.#isStopped && this.#at < directs.length) this.#share(event)
     if (this.#booked === 0 && this.#at === directs.length) return this.#rounds++ === 0
     this.#bookCalls()
+    if (!this.#isChanged && this.#at < directs.length) this.#callOn(event)
     for (; this.#at < directs.length; this.#booked = ++this.#at) {
       const direct = directs[this.#at]!
       direct.receive(new View(event, direct))
@@ -79,6 +89,32 @@ export class Fan implements Recipient {
 
   #bookCalls(): void {
     for (; this.#booked < this.#at; this.#booked++) this.directs[this.#booked]!.count(1, 1)
+  }
+
+  /** Calls with messages of their own, which are kept while a promise is waited for. */
+  #callOn(event: Envelope): void {
+    const { directs } = this
+    // Those of an earlier event may not be over.
+    const ends = this.#running === 0 ? (this.#ends ??= this.#makeEnds()) : undefined
+    if (ends !== undefined) this.#awaited = event
+    for (; this.#at < directs.length && !this.#isChanged; this.#booked = ++this.#at) {
+      const direct = directs[this.#at]!
+      if (direct.call(new View(event, direct), ends?.[this.#at]) && ends !== undefined) this.#running++
+    }
+    if (this.#running === 0) this.#awaited = undefined
+  }
+
+  #makeEnds(): readonly Ends[] {
+    return this.directs.map((direct) => ({
+      fulfilled: () => this.#over(direct, false),
+      rejected: (error) => this.#over(direct, true, error),
+    }))
+  }
+
+  #over(direct: Direct, failed: boolean, error?: unknown): void {
+    const event = this.#awaited
+    if (--this.#running === 0) this.#awaited = undefined
+    direct.over(failed ? event : undefined, failed, error)
   }
 
   /** Calls on with one message, until something comes of it. */

@@ -166,4 +166,28 @@ describe('several handlers of qos 0', () => {
     assert.equal(id, event.id)
     assert.notEqual(id, 'edited')
   })
+
+  it('tells of each rejection which event it belongs to, however many are under way', async () => {
+    const seen: unknown[] = []
+    const broker = create({ onError: (error, { event }) => void seen.push([error, event?.data]) })
+    const rejects: (() => void)[] = []
+    const handler: Handler = ({ data }) => new Promise((_, reject) => rejects.push(() => reject(data)))
+    for (let i = 0; i < 3; i++) broker.subscribe('a', handler, { qos: 0 })
+    const end = async (...calls: readonly number[]): Promise<void> => {
+      for (const call of calls) rejects[call]?.()
+      await turn()
+    }
+    for (const data of [1, 2]) await broker.publish('a', data)
+    await end(1, 5, 2)
+    await broker.publish('a', 3)
+    await end(8, 0)
+    await broker.publish('a', 4)
+    await end(11, 3, 4, 6, 7, 9, 10)
+    await broker.settled()
+    assert.deepEqual(
+      seen,
+      [1, 2, 1, 3, 1, 4, 2, 2, 3, 3, 4, 4].map((data) => [data, data]),
+    )
+    assertStats(broker.stats(), { published: 4, matched: 12, delivered: 12, dropped: 12, subscriptions: 3 })
+  })
 })
