@@ -9,7 +9,7 @@ import type { Direct } from './delivery/direct.ts'
 import type { Fan } from './delivery/fan.ts'
 import type { MessageQueue } from './delivery/queue.ts'
 import { Ring } from './delivery/ring.ts'
-import type { Caller } from './delivery/rules.ts'
+import type { Caller, Taker } from './delivery/rules.ts'
 import { Turn } from './delivery/turn.ts'
 import { View } from './delivery/view.ts'
 import type { Workload } from './delivery/workload.ts'
@@ -79,12 +79,16 @@ export class Dispatcher implements Caller<Direct> {
     this.#schedule()
   }
 
-  /** As `ready`, told by a promise: nobody waits on the stack, so this microtask is as good as the next. */
-  resume(queue: MessageQueue): void {
-    if (this.#isScheduled || this.#turn.isSpent || queue.isReady || queue.counts.queued === 0) return this.ready(queue)
-    queue.isReady = true
-    this.#serve(queue)
-    if (!this.#ready.isEmpty) this.#schedule()
+  /**
+   * As `ready`, told by a promise: nobody waits on the stack, so this microtask is as good as the next.
+   * @param taker free again; the others have been asked in vain
+   */
+  resume(queue: MessageQueue, taker: Taker): void {
+    if (this.#isScheduled || this.#turn.isSpent || queue.isReady) return this.ready(queue)
+    const delivery = taker.isFree && queue.counts.queued > 0 ? taker.take() : undefined
+    if (delivery === undefined) return
+    taker.deliver(delivery)
+    if (this.#turn.spend() || taker.isFree) this.ready(queue)
   }
 
   /** As `fanOut`, to the only one that matches: its message is the event itself. Small, so that the engine can inline it. */

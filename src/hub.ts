@@ -9,7 +9,7 @@ import { refuseOption } from './checks.ts'
 import type { Direct } from './delivery/direct.ts'
 import type { Message } from './delivery/message.ts'
 import type { MessageQueue } from './delivery/queue.ts'
-import type { DirectHost, QueueHost } from './delivery/rules.ts'
+import type { DirectHost, QueueHost, Taker } from './delivery/rules.ts'
 import { Workload } from './delivery/workload.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { BusbarError } from './errors.ts'
@@ -77,8 +77,8 @@ export class Hub implements QueueHost<MessageQueue>, DirectHost<Direct> {
     this.dispatcher.ready(queue)
   }
 
-  resume(queue: MessageQueue): void {
-    this.dispatcher.resume(queue)
+  resume(queue: MessageQueue, taker: Taker): void {
+    this.dispatcher.resume(queue, taker)
   }
 
   mustYield(): boolean {

@@ -11,7 +11,6 @@ import type { Intake } from '../subscription.ts'
 import type { Delivery, Settlement } from './delivery.ts'
 import type { MessageQueue } from './queue.ts'
 import type { QueueHost } from './rules.ts'
-import type { Turn } from './turn.ts'
 import { type Settler, View } from './view.ts'
 
 export interface ConsumerOptions {
@@ -24,8 +23,8 @@ export abstract class Consumer implements Intake, Settler {
   readonly params: (topic: string) => readonly string[]
   readonly host: QueueHost<MessageQueue>
   readonly concurrency: number
+  /** Whether it takes nothing, as one that has left its group never does. */
   isPaused = false
-  /** Whether its group has gone on without it. */
   #hasLeft = false
 
   constructor(queue: MessageQueue, host: QueueHost<MessageQueue>, { concurrency, params }: ConsumerOptions) {
@@ -64,17 +63,6 @@ export abstract class Consumer implements Intake, Settler {
     return this.queue.take()
   }
 
-  serve(most: number, turn: Turn): boolean {
-    // A message may be the last one: its handler may leave the group.
-    for (let left = most; left > 0 && !this.#hasLeft; left--) {
-      const delivery = this.isFree ? this.take() : undefined
-      if (delivery === undefined) return false
-      this.deliver(delivery)
-      if (turn.spend()) return true
-    }
-    return true
-  }
-
   settle(delivery: Delivery, settlement: Settlement | undefined): void {
     this.settled(delivery)
     if (settlement === undefined) this.queue.ack(delivery)
@@ -86,7 +74,7 @@ export abstract class Consumer implements Intake, Settler {
   }
 
   pause(isPaused: boolean): void {
-    this.isPaused = isPaused
+    this.isPaused = isPaused || this.#hasLeft
     this.host.ready(this.queue)
   }
 
@@ -146,7 +134,10 @@ export abstract class Consumer implements Intake, Settler {
     const { consumers } = this.queue
     consumers.remove(this)
     this.#hasLeft = consumers.size > 0
-    if (this.#hasLeft) return true
+    if (this.#hasLeft) {
+      this.isPaused = true
+      return true
+    }
     consumers.add(this)
     this.host.retire(this.queue)
     return false

@@ -30,6 +30,8 @@ interface Place extends Hand {
 
 export class Handling extends Consumer {
   readonly #handler: Handler
+  /** How many calls may begin beside those that are waited for. */
+  #left: number
   /** All but those whose call was given up on; at most `concurrency`. */
   readonly #places = new Set<Place>()
   #free: Place | undefined
@@ -37,10 +39,11 @@ export class Handling extends Consumer {
   constructor(queue: MessageQueue, host: QueueHost<MessageQueue>, options: ConsumerOptions, handler: Handler) {
     super(queue, host, options)
     this.#handler = handler
+    this.#left = options.concurrency
   }
 
   get isFree(): boolean {
-    return (this.#free !== undefined || this.#places.size < this.concurrency) && !this.isPaused
+    return this.#left > 0 && !this.isPaused
   }
 
   get running(): Delivery[] {
@@ -50,17 +53,19 @@ export class Handling extends Consumer {
   deliver(delivery: Delivery): void {
     const place = this.#free ?? this.#makePlace()
     this.#free = place.next
+    this.#left--
     place.delivery = delivery
     delivery.place = place
+    const message = this.hand(delivery)
     const handler = this.#handler // called without `this`
     let result: unknown
     try {
-      result = handler(this.hand(delivery))
-      if (result !== undefined && this.#awaits(place, result)) return
+      result = handler(message)
     } catch (error) {
       return this.#returned(place, { outcome: 'nack', error })
     }
-    this.#returned(place, result === undefined ? undefined : settlementOf(result))
+    if (result === undefined) this.#returned(place, undefined)
+    else this.#look(place, result)
   }
 
   /** Its place is kept until the handler returns. */
@@ -70,6 +75,7 @@ export class Handling extends Consumer {
     const place = delivery.place as Place | undefined // only deliver() writes it
     if (place?.delivery !== delivery) return
     this.#places.delete(place)
+    this.#left++
     place.delivery = undefined
     this.counts.overdue++
     this.host.workload.done()
@@ -80,7 +86,7 @@ export class Handling extends Consumer {
   #makePlace(): Place {
     const settled = (settlement: Settlement | undefined): void => {
       this.#returned(place, settlement)
-      this.host.resume(this.queue)
+      this.host.resume(this.queue, this)
     }
     const place: Place = {
       delivery: undefined,
@@ -93,12 +99,21 @@ export class Handling extends Consumer {
     return place
   }
 
-  /** @returns whether the handler has returned a promise. @throws what a hostile one throws */
-  #awaits(place: Place, result: unknown): boolean {
-    if (!isThenable(result)) return false
+  /** The handler has returned something: a promise, or what it says itself. */
+  #look(place: Place, result: unknown): void {
+    let settlement: Settlement | undefined
+    try {
+      if (isThenable(result)) return this.#await(place, result)
+      settlement = settlementOf(result)
+    } catch (error) {
+      settlement = { outcome: 'nack', error }
+    }
+    this.#returned(place, settlement)
+  }
+
+  #await(place: Place, result: unknown): void {
     whenSettled(result, place.fulfilled, place.rejected)
     this.queue.times.beginAckWait(place)
-    return true
   }
 
   #returned(place: Place, settlement: Settlement | undefined): void {
@@ -107,6 +122,7 @@ export class Handling extends Consumer {
     place.delivery = undefined
     place.next = this.#free
     this.#free = place
+    this.#left++
     this.host.workload.done()
     // The handler may have settled it itself.
     if (delivery.state !== 'inFlight') this.host.moved(this.queue)

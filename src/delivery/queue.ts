@@ -104,6 +104,7 @@ export class MessageQueue implements Scheduled {
     for (;;) {
       const item = this.#backlog.shift()
       if (item === undefined) return undefined
+      if (item instanceof Envelope && item.extras === undefined) return this.#start(new Delivery(item, 0))
       const delivery = item instanceof Envelope ? new Delivery(item, 0) : item
       if (delivery.state === 'queued' && this.#mayStart(delivery)) return this.#start(delivery)
     }

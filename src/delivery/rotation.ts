@@ -29,18 +29,13 @@ export class Rotation {
    * @returns whether there may be more that can be delivered
    */
   serve(most: number, turn: Turn): boolean {
-    const consumers = this.#consumers
-    const first = consumers[0]
-    if (first === undefined || consumers.length > 1) return this.#serveInTurn(most, turn)
-    // Meanwhile others may have come, who have not been asked.
-    return first.serve(most, turn) || consumers.length > 1 || consumers[0] !== first
-  }
-
-  #serveInTurn(most: number, turn: Turn): boolean {
     for (let left = most; left > 0; left--) {
-      if (!this.#choose()?.serve(1, turn)) return false
+      const consumer = this.#choose()
+      const delivery = consumer?.take()
+      if (delivery === undefined) return false
       this.#turn++
-      if (turn.isSpent) return true
+      consumer?.deliver(delivery)
+      if (turn.spend()) return true
     }
     return true
   }

@@ -12,7 +12,6 @@ import type { Delivery } from './delivery.ts'
 import type { Message } from './message.ts'
 import type { Backoff } from './redelivery.ts'
 import type { TimeHost } from './timetable.ts'
-import type { Turn } from './turn.ts'
 import type { Workload } from './workload.ts'
 
 /** How messages of a queue are treated; see `SubscribeOptions`. */
@@ -42,8 +41,8 @@ export interface QueueHost<Queue> extends TimeHost {
   random(): number
   /** Something can be delivered. */
   ready(queue: Queue): void
-  /** As `ready`, told by a promise: nobody waits on the stack, so what is ready is delivered at once. */
-  resume(queue: Queue): void
+  /** As `ready`, told by a promise: nobody waits on the stack, so whoever is free again has the next message at once. */
+  resume(queue: Queue, taker: Taker): void
   /** Nothing is matched for it any more. */
   retire(queue: Queue): void
   /** Whether the event loop has to turn before anything more is delivered. */
@@ -81,11 +80,10 @@ export interface Caller<Direct> {
 export interface Taker {
   /** Whether it can take another message now. */
   readonly isFree: boolean
-  /**
-   * Takes up to `most` messages, each when it has done with the one before, as long as the turn of the event loop lasts.
-   * @returns false when it is not free, or nothing is left that can be delivered
-   */
-  serve(most: number, turn: Turn): boolean
+  /** The next message of its queue, if there is one that can be delivered. */
+  take(): Delivery | undefined
+  /** Hands a message over. */
+  deliver(delivery: Delivery): void
   /** Gives up on what it has in hand, and gives back what is not settled. */
   abandon(reason: BusbarError): void
 }
