@@ -84,8 +84,8 @@ export class Dispatcher implements Caller<Direct> {
    * @param taker free again; the others have been asked in vain
    */
   resume(queue: MessageQueue, taker: Taker): void {
-    if (this.#isScheduled || this.#turn.isSpent || queue.isReady) return this.ready(queue)
-    const delivery = taker.isFree && queue.counts.queued > 0 ? taker.take() : undefined
+    if (this.#isScheduled || this.#turn.isSpent) return this.ready(queue)
+    const delivery = taker.isFree ? taker.take() : undefined
     if (delivery === undefined) return
     taker.deliver(delivery)
     if (this.#turn.spend() || taker.isFree) this.ready(queue)

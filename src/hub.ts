@@ -99,9 +99,7 @@ export class Hub implements QueueHost<MessageQueue>, DirectHost<Direct> {
 
   /** Calls `tell` when nothing is queued and nothing is in flight, at once if that is so now. */
   whenIdle(tell: () => void): void {
-    // An array that is pushed to begins with room for 17.
-    if (this.#idle.length > 0) this.#idle.push(tell)
-    else this.#idle = [tell]
+    this.#idle.push(tell)
     this.#tellIdle()
   }
 

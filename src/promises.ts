@@ -33,12 +33,7 @@ export function whenSettled(
   fulfilled: (value: unknown) => void,
   rejected: (error: unknown) => void,
 ): void {
-  then.call(promise instanceof Promise ? promise : adopt(promise), fulfilled, rejected)
-}
-
-/** Apart, because its closure would cost every call of `whenSettled`. */
-function adopt(promise: unknown): Promise<unknown> {
-  return new Promise((resolve) => resolve(promise))
+  then.call(promise instanceof Promise ? promise : Promise.resolve(promise), fulfilled, rejected)
 }
 
 /** Calls what a user has given us. @param failed told what it throws, or rejects with later */

@@ -153,8 +153,8 @@ export class Direct implements Intake, Recipient, Scheduled {
   settle(message: Message, result: unknown, ends?: Ends): boolean {
     try {
       if (!isThenable(result)) return this.finish(message, false, undefined)
-      if (ends === undefined) this.#await(message, result)
-      else whenSettled(result, ends.fulfilled, ends.rejected)
+      const { fulfilled, rejected } = ends ?? this.#endsOf(message)
+      whenSettled(result, fulfilled, rejected)
       this.#host.workload.busy++
     } catch (error) {
       return this.finish(message, true, error)
@@ -285,10 +285,10 @@ export class Direct implements Intake, Recipient, Scheduled {
     this.#special.delayed--
   }
 
-  #await(message: Message, result: unknown): void {
+  #endsOf(message: Message): Ends {
     // Only an observer wants to know what it was that went well.
-    const succeeded = this.#host.observed ? () => this.over(message, false) : this.#succeeded
-    whenSettled(result, succeeded, (error) => this.over(message, true, error))
+    const fulfilled = this.#host.observed ? () => this.over(message, false) : this.#succeeded
+    return { fulfilled, rejected: (error) => this.over(message, true, error) }
   }
 
   /** Made once: most async calls come to this. */

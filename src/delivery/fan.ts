@@ -69,11 +69,14 @@ export class Fan implements Recipient {
     while (!this.#isStopped && this.#at < directs.length) this.#share(event)
     if (this.#booked === 0 && this.#at === directs.length) return this.#rounds++ === 0
     this.#bookCalls()
-    if (!this.#isChanged && this.#at < directs.length) this.#callOn(event)
+    const ends = this.#endsOf(event)
     for (; this.#at < directs.length; this.#booked = ++this.#at) {
       const direct = directs[this.#at]!
-      direct.receive(new View(event, direct))
+      const message = new View(event, direct)
+      if (this.#isChanged) direct.receive(message)
+      else if (direct.call(message, ends?.[this.#at]) && ends !== undefined) this.#running++
     }
+    if (this.#running === 0) this.#awaited = undefined
     return false
   }
 
@@ -91,24 +94,14 @@ export class Fan implements Recipient {
     for (; this.#booked < this.#at; this.#booked++) this.directs[this.#booked]!.count(1, 1)
   }
 
-  /** Calls with messages of their own, which are kept while a promise is waited for. */
-  #callOn(event: Envelope): void {
-    const { directs } = this
-    // Those of an earlier event may not be over.
-    const ends = this.#running === 0 ? (this.#ends ??= this.#makeEnds()) : undefined
-    if (ends !== undefined) this.#awaited = event
-    for (; this.#at < directs.length && !this.#isChanged; this.#booked = ++this.#at) {
-      const direct = directs[this.#at]!
-      if (direct.call(new View(event, direct), ends?.[this.#at]) && ends !== undefined) this.#running++
-    }
-    if (this.#running === 0) this.#awaited = undefined
-  }
-
-  #makeEnds(): readonly Ends[] {
-    return this.directs.map((direct) => ({
+  /** What is told of the calls for `event`, unless those of an earlier one are not over. */
+  #endsOf(event: Envelope): readonly Ends[] | undefined {
+    if (this.#running > 0) return undefined
+    this.#awaited = event
+    return (this.#ends ??= this.directs.map((direct) => ({
       fulfilled: () => this.#over(direct, false),
       rejected: (error) => this.#over(direct, true, error),
-    }))
+    })))
   }
 
   #over(direct: Direct, failed: boolean, error?: unknown): void {

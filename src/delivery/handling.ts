@@ -103,7 +103,11 @@ export class Handling extends Consumer {
   #look(place: Place, result: unknown): void {
     let settlement: Settlement | undefined
     try {
-      if (isThenable(result)) return this.#await(place, result)
+      if (isThenable(result)) {
+        whenSettled(result, place.fulfilled, place.rejected)
+        this.queue.times.beginAckWait(place)
+        return
+      }
       settlement = settlementOf(result)
     } catch (error) {
       settlement = { outcome: 'nack', error }
@@ -111,14 +115,12 @@ export class Handling extends Consumer {
     this.#returned(place, settlement)
   }
 
-  #await(place: Place, result: unknown): void {
-    whenSettled(result, place.fulfilled, place.rejected)
-    this.queue.times.beginAckWait(place)
-  }
-
   #returned(place: Place, settlement: Settlement | undefined): void {
     const { delivery } = place
-    if (delivery === undefined) return this.#overdueReturned()
+    if (delivery === undefined) {
+      this.counts.overdue--
+      return this.host.moved(this.queue)
+    }
     place.delivery = undefined
     place.next = this.#free
     this.#free = place
@@ -128,11 +130,6 @@ export class Handling extends Consumer {
     if (delivery.state !== 'inFlight') this.host.moved(this.queue)
     else if (settlement === undefined) this.queue.ack(delivery)
     else this.queue.reject(delivery, settlement)
-  }
-
-  #overdueReturned(): void {
-    this.counts.overdue--
-    this.host.moved(this.queue)
   }
 }
 

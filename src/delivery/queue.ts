@@ -104,9 +104,9 @@ export class MessageQueue implements Scheduled {
     for (;;) {
       const item = this.#backlog.shift()
       if (item === undefined) return undefined
-      if (item instanceof Envelope && item.extras === undefined) return this.#start(new Delivery(item, 0))
       const delivery = item instanceof Envelope ? new Delivery(item, 0) : item
-      if (delivery.state === 'queued' && this.#mayStart(delivery)) return this.#start(delivery)
+      if (delivery.state !== 'queued') continue
+      if (delivery.envelope.extras === undefined || this.#mayStart(delivery)) return this.#start(delivery)
     }
   }
 
@@ -228,9 +228,8 @@ export class MessageQueue implements Scheduled {
     }
   }
 
-  /** Whether it has neither expired nor to wait for another message of its key. */
+  /** Whether it has neither expired nor to wait for another message of its key. As most events have neither time nor key, they are not asked. */
   #mayStart(delivery: Delivery): boolean {
-    if (delivery.envelope.extras === undefined) return true
     const { expiresAt } = delivery.envelope
     if (expiresAt === Infinity) return this.#backlog.claim(delivery)
     const isExpired = expiresAt <= this.#host.clock.now()
