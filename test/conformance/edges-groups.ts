@@ -184,6 +184,28 @@ export function groups(create: Create): void {
       })
     }
 
+    for (const way of ['unsubscribe', 'drain'] as const) {
+      it(`hand nothing to a member that has left by ${way}(), not even when it is resumed`, async ({
+        broker,
+        subscribe,
+      }) => {
+        const gates = [deferred<void>(), deferred<void>()]
+        const [left, other] = gates.map(({ promise }) => recorder(() => promise))
+        const leaving = subscribe('a', left?.handler, { group: 'g' })
+        subscribe('a', other?.handler, { group: 'g' })
+        for (const data of [1, 2, 3]) await broker.publish('a', data)
+        await turn()
+        void leaving[way]()
+        leaving.resume()
+        gates[0]?.resolve()
+        await turn()
+        assert.deepEqual([left?.data(), other?.data()], [[1], [2]])
+        gates[1]?.resolve()
+        await broker.settled()
+        assert.deepEqual([left?.data(), other?.data()], [[1], way === 'drain' ? [2, 3] : [2, 1, 3]])
+      })
+    }
+
     it('wake a member that came while the only one was called and cannot take more', async ({ broker, subscribe }) => {
       const rest = recorder()
       const seen = recorder(() => {
