@@ -107,7 +107,7 @@ export class Fan implements Recipient {
   #over(direct: Direct, failed: boolean, error?: unknown): void {
     const event = this.#awaited
     if (--this.#running === 0) this.#awaited = undefined
-    direct.over(failed ? event : undefined, failed, error)
+    direct.over(event, failed, error)
   }
 
   /** Calls on with one message, until something comes of it. */

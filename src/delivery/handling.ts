@@ -101,18 +101,15 @@ export class Handling extends Consumer {
 
   /** The handler has returned something: a promise, or what it says itself. */
   #look(place: Place, result: unknown): void {
-    let settlement: Settlement | undefined
     try {
       if (isThenable(result)) {
         whenSettled(result, place.fulfilled, place.rejected)
-        this.queue.times.beginAckWait(place)
-        return
+        return this.queue.times.beginAckWait(place)
       }
-      settlement = settlementOf(result)
     } catch (error) {
-      settlement = { outcome: 'nack', error }
+      return this.#returned(place, { outcome: 'nack', error })
     }
-    this.#returned(place, settlement)
+    this.#returned(place, settlementOf(result))
   }
 
   #returned(place: Place, settlement: Settlement | undefined): void {
