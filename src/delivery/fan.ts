@@ -14,15 +14,13 @@ export class Fan implements Recipient {
   readonly directs: readonly Direct[]
   /** Those of `directs`, by place. */
   readonly #handlers: readonly Handler[]
-  /** How often a subscription had changed when all of these could share a message. */
+  /** How often a subscription had changed when all of these could share a message; -1 when one of them is not what it was. */
   #plainAt = -1
   /** The place whose handler is being called, or was last, or will be next. */
   #at = 0
   #isCalling = false
   /** Whether who comes next in this round needs a message of its own. */
   #isStopped = false
-  /** Whether who comes next in this round needs to be looked at. */
-  #isChanged = false
   /** Calls of this round before this place are on the books. */
   #booked = 0
   /** Whole rounds that are not on the books. */
@@ -51,7 +49,7 @@ export class Fan implements Recipient {
   /** A subscription is not what it was. */
   stop(): void {
     this.#isStopped = true
-    this.#isChanged = true
+    this.#plainAt = -1
   }
 
   /**
@@ -64,8 +62,7 @@ export class Fan implements Recipient {
     if (this.#plainAt !== changes && directs.every((direct) => direct.mayShare)) this.#plainAt = changes
     this.#at = 0
     this.#booked = 0
-    this.#isChanged = this.#plainAt !== changes
-    this.#isStopped = this.#isChanged || event.isCopied
+    this.#isStopped = this.#plainAt !== changes || event.isCopied
     while (!this.#isStopped && this.#at < directs.length) this.#share(event)
     if (this.#booked === 0 && this.#at === directs.length) return this.#rounds++ === 0
     this.#bookCalls()
@@ -73,7 +70,7 @@ export class Fan implements Recipient {
     for (; this.#at < directs.length; this.#booked = ++this.#at) {
       const direct = directs[this.#at]!
       const message = new View(event, direct)
-      if (this.#isChanged) direct.receive(message)
+      if (this.#plainAt !== changes) direct.receive(message)
       else if (direct.call(message, ends?.[this.#at]) && ends !== undefined) this.#running++
     }
     if (this.#running === 0) this.#awaited = undefined
