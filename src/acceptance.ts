@@ -72,6 +72,7 @@ export class Acceptance {
     this.published++
     for (let i = 0; i < queues.length; i++) queues[i]?.offer(event, false)
     if (directs.length > 0) this.#hub.dispatcher.fanOut(event, directs, fan)
+    for (let i = 0; i < queues.length; i++) queues[i]?.wake()
     return done
   }
 
@@ -152,6 +153,7 @@ export class Acceptance {
     for (const queue of queues) if (!queue.isRetired) queue.offer(event, isForced)
     if (this.#hub.observed) this.#hub.tell('published', NOBODY, event, { deliveryCount: 0 })
     if (route.directs.length > 0) this.#direct(event, this.#wanted(route.directs, route, event), route)
+    for (const queue of queues) queue.wake()
   }
 
   /** `qos: 0`: called now, or kept until the event is due. */

@@ -30,10 +30,11 @@ interface Lined {
 }
 
 export class Dispatcher implements Caller<Direct> {
+  /** What may be delivered before the event loop has to turn. */
+  readonly turn: Turn
   readonly #clock: Clock
   readonly #workload: Workload
   readonly #rest: () => void
-  readonly #turn: Turn
   /** Queues that may have something to deliver, each once. */
   readonly #ready = new Ring<MessageQueue>()
   /** Whether `#drain` is on its way. */
@@ -53,22 +54,15 @@ export class Dispatcher implements Caller<Direct> {
     this.#clock = clock
     this.#workload = workload
     this.#rest = rest
-    this.#turn = new Turn(
+    this.turn = new Turn(
       () => clock.now(),
-      () => clock.nextTurn(() => this.#turn.renew()),
+      () => clock.nextTurn(() => this.turn.renew()),
     )
   }
 
   /** Whether `qos: 0` handlers are being called, or events wait for that: also one that has ended may still have to count an event. */
   get isCalling(): boolean {
     return this.#mustLine
-  }
-
-  /** Whether nothing more may be delivered before the event loop has turned. */
-  mustYield(): boolean {
-    if (!this.#turn.spend()) return false
-    this.#schedule()
-    return true
   }
 
   /** The queue may have something to deliver. */
@@ -84,11 +78,11 @@ export class Dispatcher implements Caller<Direct> {
    * @param taker free again; the others have been asked in vain
    */
   resume(queue: MessageQueue, taker: Taker): void {
-    if (this.#isScheduled || this.#turn.isSpent) return this.ready(queue)
+    if (this.#isScheduled || this.turn.isSpent) return this.ready(queue)
     const delivery = taker.isFree ? taker.take() : undefined
     if (delivery === undefined) return
     taker.deliver(delivery)
-    if (this.#turn.spend() || taker.isFree) this.ready(queue)
+    if (this.turn.spend() || taker.isFree) this.ready(queue)
   }
 
   /** As `fanOut`, to the only one that matches: its message is the event itself. Small, so that the engine can inline it. */
@@ -141,7 +135,7 @@ export class Dispatcher implements Caller<Direct> {
   /** Serves the events in line, as long as this turn of the event loop allows. */
   #serveLine(): void {
     while (!this.#lined.isEmpty) {
-      if (this.#turn.spend()) return this.#schedule()
+      if (this.turn.spend()) return this.#schedule()
       const { event, targets } = this.#lined.shift() as Lined // there is one
       for (const target of targets) target.receiveLined(new View(event, target))
       this.#workload.done()
@@ -153,19 +147,19 @@ export class Dispatcher implements Caller<Direct> {
   #schedule(): void {
     if (this.#isScheduled) return
     this.#isScheduled = true
-    if (this.#turn.isSpent) this.#clock.nextTurn(this.#resume)
+    if (this.turn.isSpent) this.#clock.nextTurn(this.#resume)
     else void done.then(this.#drain)
   }
 
   readonly #resume = (): void => {
-    this.#turn.renew()
+    this.turn.renew()
     this.#drain()
   }
 
   readonly #drain = (): void => {
     this.#isScheduled = false
     if (!this.#lined.isEmpty) this.#serveLine()
-    while (!this.#turn.isSpent) {
+    while (!this.turn.isSpent) {
       const queue = this.#ready.shift()
       if (queue === undefined) return
       this.#serve(queue)
@@ -175,7 +169,7 @@ export class Dispatcher implements Caller<Direct> {
 
   /** Delivers from one queue; it stays marked as ready meanwhile, so that it is not lined up twice. */
   #serve(queue: MessageQueue): void {
-    if (queue.consumers.serve(BATCH, this.#turn)) this.#ready.push(queue)
+    if (queue.consumers.serve(BATCH, this.turn)) this.#ready.push(queue)
     else queue.isReady = false
   }
 }

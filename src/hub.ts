@@ -81,10 +81,6 @@ export class Hub implements QueueHost<MessageQueue>, DirectHost<Direct> {
     this.dispatcher.resume(queue, taker)
   }
 
-  mustYield(): boolean {
-    return this.dispatcher.mustYield()
-  }
-
   moved(target: Target): void {
     if (target.hasLine) this.line.advance(target)
     if (target.watchers !== undefined) tellWatchers(target.watchers)

@@ -185,7 +185,9 @@ export class Registry {
     for (const event of events) {
       if (event.expiresAt <= now || !hub.accepts(queue, event)) continue
       const enter = (): undefined => {
-        if (!queue.isRetired) queue.offer(event, false)
+        if (queue.isRetired) return
+        queue.offer(event, false)
+        queue.wake()
       }
       if (queue.mayWait && queue.isFull) hub.line.join(queue, { order: 0, isOver: false, enter, refuse: () => {} })
       else enter()

@@ -32,21 +32,26 @@ export interface Holder {
 
 export type State = 'queued' | 'delayed' | 'inFlight' | 'ended'
 
+/** Its fields are declared only: with initializers there would be more code to make one than the engine inlines. */
 export class Delivery implements Timed {
-  readonly envelope: Envelope
-  state: State = 'queued'
-  deliveryCount: number
+  declare readonly envelope: Envelope
+  declare state: State
+  declare deliveryCount: number
   /** Written by `Deadlines`. Queued: expiry. Delayed: when its time comes. In flight: end of the ack wait. */
-  position: number = NOWHERE
+  declare position: number
   /** Set when it is handed over. */
-  holder: Holder | undefined = undefined
+  declare holder: Holder | undefined
   /** Written by whoever calls a handler with it: where that call stands. */
-  place: object | undefined = undefined
+  declare place: object | undefined
 
   /** @param deliveryCount deliveries so far */
   constructor(envelope: Envelope, deliveryCount: number) {
     this.envelope = envelope
+    this.state = 'queued'
     this.deliveryCount = deliveryCount
+    this.position = NOWHERE
+    this.holder = undefined
+    this.place = undefined
   }
 
   get order(): number {

@@ -11,20 +11,20 @@ import { Consumer, type ConsumerOptions } from './consumer.ts'
 import type { Delivery } from './delivery.ts'
 import type { MessageQueue } from './queue.ts'
 import { Ring } from './ring.ts'
-import type { QueueHost } from './rules.ts'
+import type { QueueHost, Reader } from './rules.ts'
 import type { Hand } from './timetable.ts'
 import type { View } from './view.ts'
 
 type Result = IteratorResult<View, undefined>
 
-export class Iteration extends Consumer implements AsyncIterableIterator<View, undefined> {
+export class Iteration extends Consumer implements AsyncIterableIterator<View, undefined>, Reader {
   /** Ends the subscription; what is in hand has been put down by then. */
   readonly #leave: () => void
   readonly #waiting = new Ring<(result: Result) => void>()
-  /** Taken and not settled, the oldest first; few, so an array is faster than a set. */
-  readonly #inHand: Delivery[] = []
-  /** With `concurrency: 1`, where the one stands that is in hand. */
+  /** Where the oldest one stands that was taken and is not settled. */
   readonly #hand: Hand = { delivery: undefined, isUnstamped: false }
+  /** Those that were taken after it; few, so an array is faster than a set. */
+  readonly #others: Delivery[] = []
   #isOver = false
 
   constructor(queue: MessageQueue, host: QueueHost<MessageQueue>, options: ConsumerOptions, leave: () => void) {
@@ -37,7 +37,8 @@ export class Iteration extends Consumer implements AsyncIterableIterator<View, u
   }
 
   get running(): Delivery[] {
-    return [...this.#inHand]
+    const oldest = this.#hand.delivery
+    return oldest === undefined ? [] : [oldest, ...this.#others]
   }
 
   get isFree(): boolean {
@@ -51,13 +52,39 @@ export class Iteration extends Consumer implements AsyncIterableIterator<View, u
   next(): Promise<Result> {
     this.#makeRoomInHand()
     if (this.#isOver) return Promise.resolve(done())
-    const { host, queue } = this
-    const canTake = this.#waiting.isEmpty && !this.isPaused && !host.mustYield()
-    const delivery = canTake ? queue.take() : undefined
-    if (delivery !== undefined) return Promise.resolve(this.#hold(delivery))
-    const result = new Promise<Result>((resolve) => this.#waiting.push(resolve))
-    host.ready(queue)
+    const delivery = this.#waiting.isEmpty ? this.#take() : undefined
+    return delivery === undefined ? this.#wait() : Promise.resolve(this.#hold(delivery))
+  }
+
+  #wait(): Promise<Result> {
+    // Nothing in there can throw, so that the engine need not make what rejects.
+    let resolve!: (result: Result) => void
+    const result = new Promise<Result>((resolveIt) => {
+      resolve = resolveIt
+    })
+    this.#waiting.push(resolve)
+    this.queue.reader = this
+    this.host.ready(this.queue)
     return result
+  }
+
+  /** If nothing has to be settled for it, and nobody else could be served: that is for a turn. */
+  read(): boolean {
+    const { queue } = this
+    const isMine = queue.counts.queued === 1 && queue.consumers.size === 1
+    const mayTake = isMine && this.#hand.delivery === undefined && !this.#waiting.isEmpty
+    const delivery = mayTake ? this.#take() : undefined
+    if (delivery === undefined) return false
+    this.deliver(delivery)
+    if (this.#waiting.isEmpty) queue.reader = undefined
+    return true
+  }
+
+  /** What can be delivered without a turn. */
+  #take(): Delivery | undefined {
+    const { queue } = this
+    const canTake = queue.counts.queued > 0 && !this.isPaused && !this.host.dispatcher.turn.spend()
+    return canTake ? queue.take() : undefined
   }
 
   /** Leaves the loop: what is in hand counts as nacked, the subscription ends. */
@@ -93,11 +120,12 @@ export class Iteration extends Consumer implements AsyncIterableIterator<View, u
   }
 
   settled(delivery: Delivery): void {
-    if (this.#inHand[0] === delivery) this.#inHand.shift()
+    const others = this.#others
+    if (this.#hand.delivery === delivery) this.#hand.delivery = others.shift()
     else {
-      const index = this.#inHand.indexOf(delivery)
+      const index = others.indexOf(delivery)
       if (index < 0) return
-      this.#inHand.splice(index, 1)
+      others.splice(index, 1)
     }
     this.host.workload.done()
   }
@@ -116,18 +144,22 @@ export class Iteration extends Consumer implements AsyncIterableIterator<View, u
 
   /** Asking for more than may be in hand acks the oldest. */
   #makeRoomInHand(): void {
-    while (this.#inHand.length >= this.concurrency) {
-      const oldest = this.#inHand[0]
+    for (;;) {
+      const { delivery } = this.#hand
       // Somebody may have been told of its end before it is taken out of here.
-      if (oldest?.state !== 'inFlight') return
-      this.settle(oldest, undefined)
+      if (delivery?.state !== 'inFlight' || this.#others.length + 1 < this.concurrency) return
+      this.settled(delivery)
+      this.queue.ack(delivery)
     }
   }
 
   #hold(delivery: Delivery): Result {
-    this.#inHand.push(delivery)
-    const hand = this.concurrency > 1 ? { delivery, isUnstamped: false } : this.#hand
-    hand.delivery = delivery
+    let hand = this.#hand
+    if (hand.delivery === undefined) hand.delivery = delivery
+    else {
+      this.#others.push(delivery)
+      hand = { delivery, isUnstamped: false }
+    }
     this.queue.times.beginAckWait(hand)
     return { done: false, value: this.hand(delivery) }
   }

@@ -19,7 +19,7 @@ import { Backlog } from './backlog.ts'
 import { Delivery, isQueued, type Settlement } from './delivery.ts'
 import { redeliveryDelayMs } from './redelivery.ts'
 import { Rotation } from './rotation.ts'
-import type { GivenUp, QueueHost, QueueParts, QueueRules } from './rules.ts'
+import type { GivenUp, QueueHost, QueueParts, QueueRules, Reader } from './rules.ts'
 import { Timetable } from './timetable.ts'
 
 const none: readonly never[] = Object.freeze([])
@@ -40,6 +40,8 @@ export class MessageQueue implements Scheduled {
   readonly mayWait: boolean
   readonly counts: Counts = zeroCounts()
   readonly consumers: Rotation = new Rotation()
+  /** Set while a consumer waits that can be given a message at any time. */
+  reader: Reader | undefined
   readonly times: Timetable
   /** Written by the broker's schedule of queues. */
   position: number = NOWHERE
@@ -92,11 +94,16 @@ export class MessageQueue implements Scheduled {
     return Math.min(this.times.next, this.#backlog.nextExpiry)
   }
 
-  /** An event that matches. @param isForced whether it is taken in beyond the capacity */
+  /** An event that matches; `wake` follows when it is accepted. @param isForced whether it is taken in beyond the capacity */
   offer(event: Envelope, isForced: boolean): void {
     this.counts.matched++
     if (isForced || this.mayWait || this.hasRoom) this.#accept(event)
     else this.#overflow(event)
+  }
+
+  /** An event has been accepted: a reader that waits is given it at once, because whatever it does with it happens later. */
+  wake(): void {
+    if (this.reader !== undefined && !this.reader.read()) this.#host.ready(this)
   }
 
   /** The next message: from now on it is in flight. */
@@ -134,10 +141,7 @@ export class MessageQueue implements Scheduled {
     this.#host.tell('redelivered', this, delivery.envelope, { deliveryCount: delivery.deliveryCount, error })
   }
 
-  /**
-   * A consumer left a group in the middle of a delivery, which is nobody's
-   * failure: the message keeps its count, but never loses its last delivery.
-   */
+  /** A consumer left a group in the middle of a delivery, which is nobody's failure: the message keeps its count, but never loses its last delivery. */
   giveBack(delivery: Delivery): void {
     if (this.isOver) return this.#end(delivery, 'cancelled')
     this.#offerAgain(delivery, 0, 0)
@@ -182,7 +186,7 @@ export class MessageQueue implements Scheduled {
     else if (!this.#acceptSpecial(event)) return
     this.counts.queued++
     this.#host.workload.busy++
-    this.#host.ready(this)
+    if (this.reader === undefined) this.#host.ready(this)
   }
 
   /** @returns whether it is queued, and not delayed */
@@ -199,10 +203,9 @@ export class MessageQueue implements Scheduled {
    * event, else the delayed one whose time comes last, else the event itself.
    */
   #overflow(event: Envelope): void {
-    const isOldest = this.rules.overflow === 'dropOldest'
-    const victim = isOldest ? (this.#backlog.oldest() ?? this.times.lastDelayed()) : undefined
     this.counts.skipped++
-    if (victim === undefined) {
+    const victim = this.rules.overflow === 'dropOldest' && (this.#backlog.oldest() ?? this.times.lastDelayed())
+    if (!victim) {
       this.counts.overflowed++
       this.#host.ended(this, event, { deliveryCount: 0, end: 'overflowed' })
       return

@@ -45,8 +45,8 @@ export interface QueueHost<Queue> extends TimeHost {
   resume(queue: Queue, taker: Taker): void
   /** Nothing is matched for it any more. */
   retire(queue: Queue): void
-  /** Whether the event loop has to turn before anything more is delivered. */
-  mustYield(): boolean
+  /** With what may be delivered before the event loop has to turn. */
+  readonly dispatcher: { readonly turn: Turn }
   /** A message left, or a handler returned; somebody may be waiting for that. */
   moved(queue: Queue): void
   /** Whether somebody wants to hear of everything, also of acks. */
@@ -86,6 +86,12 @@ export interface Taker {
   deliver(delivery: Delivery): void
   /** Gives up on what it has in hand, and gives back what is not settled. */
   abandon(reason: BusbarError): void
+}
+
+/** A taker that runs none of the user's code when it is given a message. */
+export interface Reader {
+  /** Takes the only message that is queued. @returns whether it did */
+  read(): boolean
 }
 
 /** What a queue is made of. */

@@ -36,6 +36,11 @@ const exits: Readonly<Record<string, (subscription: Subscription) => Promise<unk
 const values = (results: readonly IteratorResult<Message>[]): unknown[] =>
   results.map((result) => (result.done ? 'done' : result.value.data))
 
+/** Some microtasks later. */
+async function turnless(): Promise<void> {
+  for (let i = 0; i < 5; i++) await undefined
+}
+
 export function iterators(create: Create): void {
   const it = claims(create)
 
@@ -251,6 +256,93 @@ export function iterators(create: Create): void {
       assert.equal(await isSettled(next), false)
       subscription.resume()
       assert.equal((await next).value?.data, 1)
+    })
+
+    for (const [what, options] of [
+      ['', {}],
+      [', also while somebody watches', { observer: {} }],
+    ] as const) {
+      it(
+        `give a waiting next() its message before publish() returns, and run nothing of the loop in it${what}`,
+        async ({ broker, subscribe }) => {
+          const seen: unknown[] = []
+          const iterating = subscribe('a', undefined)
+          const next = iterating[Symbol.asyncIterator]().next()
+          void next.then(({ value }) => seen.push(['loop', value?.data]))
+          const handling = subscribe('#', () => {})
+          subscribe('a', () => void seen.push(['direct', handling.queuedCount]), { qos: 0 })
+          void broker.publish('a', 1)
+          assertStats(iterating.stats(), { queued: 0, inFlight: 1 })
+          assert.deepEqual(seen, [['direct', 1]])
+          iterating.pause()
+          void broker.publish('a', 2)
+          assertStats(iterating.stats(), { queued: 1, inFlight: 1 })
+          await next
+          assert.deepEqual(seen, [
+            ['direct', 1],
+            ['direct', 2],
+            ['loop', 1],
+          ])
+        },
+        options,
+      )
+    }
+
+    it('settle nothing inside publish()', async ({ broker, subscribe }) => {
+      const subscription = subscribe('a', undefined)
+      const iterator = subscription[Symbol.asyncIterator]()
+      const both = Promise.all([iterator.next(), iterator.next()])
+      for (const data of [1, 2]) void broker.publish('a', data)
+      assertStats(subscription.stats(), { queued: 1, inFlight: 1, acked: 0 })
+      assert.deepEqual(values(await both), [1, 2])
+      assertStats(subscription.stats(), { inFlight: 1, acked: 1 })
+    })
+
+    it('take turns with the other members of their group', async ({ broker, subscribe }) => {
+      const seen: string[] = []
+      for (const name of ['first', 'second']) {
+        const iterator = subscribe('a', undefined, { group: 'g' })[Symbol.asyncIterator]()
+        const read = (): unknown => iterator.next().then(({ done }) => done || (seen.push(name), read()))
+        void read()
+      }
+      for (let i = 0; i < 4; i++) {
+        await broker.publish('a', i)
+        await turn()
+      }
+      assert.deepEqual(seen, ['first', 'second', 'first', 'second'])
+    })
+
+    it(
+      'are given what has waited for room',
+      async ({ broker, subscribe }) => {
+        for (const data of [1, 2]) await broker.publish('a', data)
+        const iterator = subscribe('a', undefined, { from: 'oldest', capacity: 1, concurrency: 2 })[
+          Symbol.asyncIterator
+        ]()
+        const { value: first } = await iterator.next()
+        const second = iterator.next()
+        assert.equal(first?.ack(), true)
+        assert.equal((await second).value?.data, 2)
+      },
+      { history: { size: 2 } },
+    )
+
+    it('let the event loop turn while a loop publishes to itself', async ({ broker, subscribe }) => {
+      const subscription = subscribe('a', undefined)
+      let taken = 0
+      let atTurn = -1
+      void broker.publish('a', 0)
+      for await (const _ of subscription) {
+        if (++taken === 5_000) break
+        if (taken === 1) {
+          setImmediate(() => {
+            atTurn = taken
+          })
+        }
+        // The next() that follows waits by then.
+        void turnless().then(() => broker.publish('a', taken))
+      }
+      assert.ok(atTurn > 0 && atTurn <= 1_001, `${atTurn}`)
     })
 
     it('unsubscribe at the end of an await using block', async ({ broker, subscribe }) => {
