@@ -12,6 +12,7 @@ import type { Delivery } from './delivery.ts'
 import type { Message } from './message.ts'
 import type { Backoff } from './redelivery.ts'
 import type { TimeHost } from './timetable.ts'
+import type { Turn } from './turn.ts'
 import type { Workload } from './workload.ts'
 
 /** How messages of a queue are treated; see `SubscribeOptions`. */
