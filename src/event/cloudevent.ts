@@ -130,6 +130,11 @@ export function printAttribute(name: string, value: unknown): string {
   return JSON.stringify(value)
 }
 
+/** The form of most values of a core attribute: text without a quotation mark, and nothing else that JSON escapes. */
+export function plainForm(name: string): string {
+  return CORE.get(name)?.[2].source.slice(1, -1) ?? ''
+}
+
 function isPlain(value: unknown, rule: Rule): boolean {
   return typeof value === 'string' && rule[2].test(value)
 }

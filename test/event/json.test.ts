@@ -46,6 +46,34 @@ describe('fromJSON and toJSON', () => {
     assert.equal('data' in fromJSON(toJSON({ ...least, data: undefined })), false)
   })
 
+  const stamps = { specversion: '1.0', id: '1', source: '/a', type: 't', time: '2030-01-02T03:04:05.006Z' } as const
+
+  for (const more of [
+    {},
+    { id: 'a","source":"b' },
+    { id: '\\' },
+    { type: 'é' },
+    { time: '2030-01-31T03:04:05+01:00' },
+  ]) {
+    it(`write what a broker stamps on an event, with ${JSON.stringify(more)}`, () => {
+      const event = { ...stamps, ...more, subject: 's', data: { a: 1 } }
+      assert.equal(toJSON(event), JSON.stringify(event))
+    })
+  }
+
+  for (const [name, value] of [
+    ['specversion', 1],
+    ['id', 5],
+    ['id', ['1']],
+    ['source', 'a b'],
+    ['type', ''],
+    ['time', '2030-02-30T03:04:05Z'],
+    ['time', null],
+  ] as const) {
+    it(`refuse to write ${name} ${JSON.stringify(value)} among what a broker stamps`, () =>
+      assertRefused(name, () => toJSON(untyped({ ...stamps, [name]: value }))))
+  }
+
   it('keep a megabyte of binary data', () => {
     const data = Uint8Array.from({ length: 1_000_003 }, (_, index) => (index * 31) % 256)
     const event = fromJSON(toJSON({ ...least, data }))
