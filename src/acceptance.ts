@@ -32,8 +32,8 @@ export class Acceptance {
   closed: BusbarError | undefined
   readonly #hub: Hub
   readonly #store: Isolator['store']
-  /** Whether an event without options is nothing but its topic and its data, and nobody watches it. */
-  readonly #isPlain: boolean
+  /** Whether an event without options is nothing but its topic and its data, and is accepted without anybody watching. */
+  #isPlain: boolean
   #serial = 0
   /** Of the latest event; shared by those of the same millisecond. */
   #stamp: Stamp
@@ -47,14 +47,19 @@ export class Acceptance {
     this.#isPlain = hub.history === undefined && !hub.observed && store === undefined
   }
 
+  /** Nothing is accepted any more. */
+  close(reason: BusbarError): void {
+    this.closed = reason
+    this.#isPlain = false
+  }
+
   /** See `Broker.publish`. Small, so that the engine can inline the whole way to a `qos: 0` handler. */
   publish(topic: string, data: unknown, options: PublishOptions | undefined): Promise<void> {
     try {
-      if (this.closed !== undefined) throw this.closed
+      if (options !== undefined || !this.#isPlain) return this.#publish(topic, data, options)
       const route = this.#hub.router.find(topic)
-      if (options !== undefined || !this.#isPlain) return this.#publish(topic, data, options, route)
-      const event = new Envelope(topic, data, undefined, ++this.#serial, this.#now())
       const { only } = route
+      const event = new Envelope(topic, data, undefined, ++this.#serial, this.#now(), only)
       if (only === undefined) return this.#offer(event, route)
       this.published++
       this.#hub.dispatcher.call(event, only)
@@ -76,7 +81,9 @@ export class Acceptance {
     return done
   }
 
-  #publish(topic: string, data: unknown, options: PublishOptions | undefined, route: Route): Promise<void> {
+  #publish(topic: string, data: unknown, options: PublishOptions | undefined): Promise<void> {
+    if (this.closed !== undefined) throw this.closed
+    const route = this.#hub.router.find(topic)
     const checked = options === undefined ? undefined : checkPublish(options)
     const extras = checked === undefined ? this.#hub.history && extrasOf({}, {}) : this.#readExtras(checked)
     const stored = this.#store === undefined ? data : this.#store(data)
@@ -212,8 +219,9 @@ export class Acceptance {
   }
 
   #now(): Stamp {
+    const stamp = this.#stamp
     const wall = this.#hub.clock.wallTime()
-    return wall === this.#stamp.wall ? this.#stamp : this.#renew(wall)
+    return wall === stamp.wall ? stamp : this.#renew(wall)
   }
 
   /** As `#now`, with the broker's clock if the event asks for it. */

@@ -221,7 +221,7 @@ export class Broker<in out Topics extends object = AnyTopics, in out D extends D
     const hub = this.#hub
     const before = this.#registry.totals()
     const closed = new BusbarError('ERR_CLOSED', 'The broker is closed')
-    this.#acceptance.closed = closed
+    this.#acceptance.close(closed)
     hub.line.refuseAll(closed)
     if (graceMs === 0) this.#registry.stop(closed)
     else this.#registry.setHorizon(hub.clock.now() + graceMs)

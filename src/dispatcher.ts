@@ -85,11 +85,10 @@ export class Dispatcher implements Caller<Direct> {
     if (this.turn.spend() || taker.isFree) this.ready(queue)
   }
 
-  /** As `fanOut`, to the only one that matches: its message is the event itself. Small, so that the engine can inline it. */
+  /** As `fanOut`, to the only one that matches: its message is the event itself, made for it. Small, so that the engine can inline it. */
   call(event: Envelope, only: Direct): void {
     if (this.#mustLine) return this.#line(event, only.directs)
     this.#mustLine = true
-    event.passTo(only)
     only.call(event)
     if (!this.#lined.isEmpty) this.#serveLine()
     else this.#mustLine = false

@@ -25,6 +25,7 @@ import type { Clock } from './time/clock.ts'
 import { Schedule } from './time/schedule.ts'
 import { NOWHERE } from './time/timed.ts'
 import type { Dialect } from './topic/dialect.ts'
+import { captureParams } from './topic/params.ts'
 
 /** Who is concerned: a queue, or the direct subscription in its place. */
 interface Party {
@@ -71,6 +72,10 @@ export class Hub implements QueueHost<MessageQueue>, DirectHost<Direct> {
     this.deadLetter = deadLetter
     this.dispatcher = new Dispatcher(clock, this.workload, () => this.#tellIdle())
     this.schedule = new Schedule(clock)
+  }
+
+  params(filter: string, topic: string): readonly string[] {
+    return captureParams(filter, topic, this.dialect)
   }
 
   ready(queue: MessageQueue): void {

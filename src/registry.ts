@@ -13,10 +13,11 @@ import { MessageQueue } from './delivery/queue.ts'
 import type { BusbarError } from './errors.ts'
 import type { Hub } from './hub.ts'
 import { checkAgreement, type Settings, type SubscribeOptions, settle } from './options.ts'
+import { done } from './promises.ts'
 import { addCounts, type Counts, zeroCounts } from './stats.ts'
-import { closedError, Subscription } from './subscription.ts'
-import { captureParams, matches } from './topic/params.ts'
-import { checkFilter, checkTopic, isWildcard } from './topic/topic.ts'
+import { closedError, type Intake, type Keeper, Subscription } from './subscription.ts'
+import { matches } from './topic/params.ts'
+import { checkFilter, checkTopic } from './topic/topic.ts'
 
 /** A queue that several subscriptions may share, and what they have agreed on. */
 interface Group {
@@ -24,13 +25,11 @@ interface Group {
   readonly settings: Settings
 }
 
-const resolved: Promise<void> = Promise.resolve()
-
-export class Registry {
+export class Registry implements Keeper {
   readonly #hub: Hub
   readonly #defaults: SubscribeOptions
   /** Those that have not ended. */
-  readonly #live = new Set<Subscription<never>>()
+  readonly #live = new Set<Subscription<unknown>>()
   readonly #groups = new Map<string, Group>()
   /** Whoever has counts that may still change. */
   readonly #targets = new Set<MessageQueue | Direct>()
@@ -55,22 +54,12 @@ export class Registry {
     checkFilter(filter, hub.dialect)
     const settings = settle(options, this.#defaults, handler !== undefined)
     this.#check(filter, settings)
-    const { signal, group, qos, concurrency } = settings
-    const key = group === undefined ? undefined : groupKey(filter, group)
-    const found = key === undefined ? undefined : this.#groups.get(key)
-    const shared = found?.queue.isRetired ? undefined : found
-    if (shared !== undefined) checkAgreement(settings, shared.settings)
-    // Nothing throws from here on.
-    const leave = (): void => subscription.end(closedError('left'), true)
-    const params = (topic: string): readonly string[] => captureParams(filter, topic, hub.dialect)
-    const queue = (): MessageQueue => shared?.queue ?? this.#open(filter, settings, key)
+    const { signal, where } = settings
     const intake =
-      handler === undefined
-        ? new Iteration(queue(), hub, { concurrency, params }, leave)
-        : qos === 0
-          ? this.#direct(filter, handler, { where: settings.where, params })
-          : new Handling(queue(), hub, { concurrency, params }, handler)
-    const subscription: Subscription<never> = new Subscription(intake, signal, () => this.#ended(subscription, key))
+      handler !== undefined && settings.qos === 0
+        ? this.#direct(filter, handler, where)
+        : this.#consumer(filter, handler, settings, () => subscription.end(closedError('left'), true))
+    const subscription: Subscription<never> = new Subscription(intake, signal, this)
     this.#live.add(subscription)
     if (signal?.aborted) subscription.end(closedError('aborted', signal.reason))
     return subscription
@@ -109,8 +98,11 @@ export class Registry {
     return busy.map(({ filter }) => filter).join(', ')
   }
 
-  #ended(subscription: Subscription<never>, key: string | undefined): void {
+  /** A subscription has ended. */
+  ended(subscription: Subscription<unknown>): void {
+    const { filter, group } = subscription
     this.#live.delete(subscription)
+    const key = groupKey(filter, group)
     if (key !== undefined && this.#groups.get(key)?.queue.isRetired) this.#groups.delete(key)
     // Most have nothing left when they end; looking at all of them each time would be too much.
     if (this.#targets.size > 2 * this.#live.size + 16) this.#forgetSoon()
@@ -121,7 +113,7 @@ export class Registry {
     if (!this.#hub.dispatcher.isCalling) return this.#forgetEnded()
     if (this.#isForgetting) return
     this.#isForgetting = true
-    void resolved.then(() => {
+    void done.then(() => {
       this.#isForgetting = false
       this.#forgetEnded()
     })
@@ -151,12 +143,26 @@ export class Registry {
     if (matches(filter, deadLetterTopic, dialect)) refuseOption('deadLetterTopic', 'the filter matches it')
   }
 
-  #direct(filter: string, handler: Handler, parts: Pick<DirectParts, 'where' | 'params'>): Direct {
+  #direct(filter: string, handler: Handler, where: DirectParts['where']): Direct {
     const hub = this.#hub
-    const isLiteral = !isWildcard(filter, hub.dialect)
-    const direct = new Direct({ filter, handler, ...parts, isLiteral, order: ++hub.order }, hub)
+    const direct = new Direct({ filter, handler, where, order: ++hub.order }, hub)
     this.#add(direct)
     return direct
+  }
+
+  /** @param leave what an iterator does in the end */
+  #consumer(filter: string, handler: Handler | undefined, settings: Settings, leave: () => void): Intake {
+    const hub = this.#hub
+    const { group, concurrency } = settings
+    const key = groupKey(filter, group)
+    const found = key === undefined ? undefined : this.#groups.get(key)
+    const shared = found?.queue.isRetired ? undefined : found
+    if (shared !== undefined) checkAgreement(settings, shared.settings)
+    // Nothing throws from here on.
+    const queue = shared?.queue ?? this.#open(filter, settings, key)
+    return handler === undefined
+      ? new Iteration(queue, hub, concurrency, leave)
+      : new Handling(queue, hub, concurrency, handler)
   }
 
   /** A queue for a subscription, or for a group. */
@@ -195,6 +201,6 @@ export class Registry {
   }
 }
 
-function groupKey(filter: string, group: string): string {
-  return `${filter.length} ${filter}${group}`
+function groupKey(filter: string, group: string | undefined): string | undefined {
+  return group && `${filter.length} ${filter}${group}`
 }

@@ -12,6 +12,9 @@ import type { Dialect } from './topic/dialect.ts'
 import { Matcher } from './topic/matcher.ts'
 import { isWildcard } from './topic/topic.ts'
 
+/** One guess in so many. */
+const LOOKS = 16
+
 /** Where events go; alone, each is a route of its own. */
 type Target = MessageQueue | Direct
 
@@ -21,7 +24,7 @@ export interface Route {
   readonly only: Direct | undefined
   readonly queues: readonly MessageQueue[]
   readonly directs: readonly Direct[]
-  /** Calls `directs` when there are several. */
+  /** Calls `directs`, when none has wildcards: what these stood for differs, so they do not share a message. */
   readonly fan?: Fan | undefined
   /** Whether some of them look at the event before they take it. */
   readonly isSelective: boolean
@@ -31,9 +34,12 @@ export class Router {
   readonly #dialect: Dialect
   readonly #matcher: Matcher<Target>
   readonly #routes = new TopicCache<Route>()
-  /** The topic asked for last and its route: publishers tend to stay with a topic, and this costs less than a map. */
-  #lastTopic = '' // always a string: comparing different types is slow
-  #lastRoute: Route | undefined
+  /** Where most topics are found: under filters while none has wildcards, else in the cache. */
+  #known: ReadonlyMap<string, Route> | undefined
+  /** What may be asked for next: some publishers stay with a topic, and need no map then. */
+  #guess: { readonly topic: string; readonly route: Route } | undefined
+  /** Topics looked up since a guess was made. */
+  #looks = 0
 
   constructor(dialect: Dialect) {
     this.#dialect = dialect
@@ -42,16 +48,16 @@ export class Router {
 
   /** @throws {BusbarError} `ERR_TOPIC_INVALID` */
   find(topic: string): Route {
-    return topic === this.#lastTopic && this.#lastRoute !== undefined ? this.#lastRoute : this.#look(topic)
+    const guess = this.#guess
+    return guess !== undefined && topic === guess.topic ? guess.route : this.#look(topic)
   }
 
   #look(topic: string): Route {
-    // Only topics that were checked get into the cache.
-    // A target is its own route, and the topic of a filter without wildcards was checked as that.
-    const only = this.#matcher.only(topic)
-    this.#lastRoute = only ?? this.#routes.get(topic) ?? this.#search(topic)
-    this.#lastTopic = topic
-    return this.#lastRoute
+    const route = this.#known?.get(topic) ?? this.#search(topic)
+    // Seldom, because topics that differ only in the end take long to compare.
+    this.#looks = (this.#looks + 1) % LOOKS
+    this.#guess = this.#looks === 0 ? { topic, route } : undefined
+    return route
   }
 
   /** @param target one that no filter leads to yet */
@@ -65,29 +71,39 @@ export class Router {
   }
 
   #search(topic: string): Route {
-    const targets = this.#matcher.match(topic)
-    const route = targets.length === 0 ? nowhere : targets.length === 1 ? (targets[0] as Target) : routeTo(targets)
-    this.#routes.set(topic, route, this.#matcher.topicHash)
+    let route = this.#routes.front && this.#routes.get(topic)
+    if (route === undefined) {
+      const targets = this.#matcher.match(topic)
+      route = targets.length > 1 ? routeTo(targets, this.#dialect) : (targets[0] ?? nowhere)
+      this.#routes.set(topic, route, this.#matcher.topicHash)
+    }
+    this.#choose()
     return route
   }
 
   /** A literal filter concerns its own topic only. */
   #forget(filter: string): void {
-    this.#lastRoute = undefined
+    this.#guess = undefined
     if (isWildcard(filter, this.#dialect)) this.#routes.clear()
     else this.#routes.delete(filter)
+    this.#choose()
+  }
+
+  /** A target is its own route. Both hold none but topics that were checked, as such or as filters. */
+  #choose(): void {
+    this.#known = this.#matcher.only ?? this.#routes.front
   }
 }
 
-const nowhere: Route = routeTo([])
+const nowhere: Route = routeTo([], 'mqtt')
 
-function routeTo(targets: readonly Target[]): Route {
+function routeTo(targets: readonly Target[], dialect: Dialect): Route {
   const directs = targets.filter((target) => target instanceof Direct)
   return {
     only: undefined,
     queues: targets.filter((target) => target instanceof MessageQueue),
     directs,
-    fan: directs.length > 0 ? new Fan(directs) : undefined,
+    fan: directs.some(({ filter }) => isWildcard(filter, dialect)) ? undefined : new Fan(directs),
     isSelective: targets.some((target) => target.isSelective),
   }
 }

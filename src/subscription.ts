@@ -26,6 +26,11 @@ export interface Intake {
   drain(done: () => void): void
 }
 
+/** Who keeps the subscriptions of a broker. */
+export interface Keeper {
+  ended(subscription: Subscription<unknown>): void
+}
+
 /**
  * A subscription; `M` is its message. As an async iterable (when it was made
  * without a handler) asking for the next message acks the one before, and
@@ -33,8 +38,10 @@ export interface Intake {
  */
 export class Subscription<M = Message> implements AsyncIterable<M, undefined>, AsyncDisposable {
   readonly #intake: Intake
-  readonly #onEnd: () => void
+  readonly #keeper: Keeper
   readonly #signal: AbortSignal | undefined
+  /** Listens to the signal, if there is one. */
+  readonly #abort: (() => void) | undefined
   #isOver = false
   /** Made when somebody asks for it, with what resolves it. */
   #closed: Promise<void> | undefined
@@ -42,11 +49,13 @@ export class Subscription<M = Message> implements AsyncIterable<M, undefined>, A
   #isDraining = false
 
   /** Made by `broker.subscribe()`. */
-  constructor(intake: Intake, signal: AbortSignal | undefined, onEnd: () => void) {
+  constructor(intake: Intake, signal: AbortSignal | undefined, keeper: Keeper) {
     this.#intake = intake
-    this.#onEnd = onEnd
+    this.#keeper = keeper
     this.#signal = signal
-    signal?.addEventListener('abort', this.#abort)
+    if (signal === undefined) return
+    this.#abort = () => this.end(closedError('aborted', signal.reason))
+    signal.addEventListener('abort', this.#abort)
   }
 
   get filter(): string {
@@ -137,14 +146,10 @@ export class Subscription<M = Message> implements AsyncIterable<M, undefined>, A
   end(reason: BusbarError, abandons = false): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.#signal?.removeEventListener('abort', this.#abort)
+    this.#signal?.removeEventListener('abort', this.#abort!)
     this.#intake.end(reason, abandons)
     this.#tellClosed?.()
-    this.#onEnd()
-  }
-
-  readonly #abort = (): void => {
-    this.end(closedError('aborted', this.#signal?.reason))
+    this.#keeper.ended(this)
   }
 }
 

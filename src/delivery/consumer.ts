@@ -13,25 +13,18 @@ import type { MessageQueue } from './queue.ts'
 import type { QueueHost } from './rules.ts'
 import { type Settler, View } from './view.ts'
 
-export interface ConsumerOptions {
-  readonly concurrency: number
-  readonly params: (topic: string) => readonly string[]
-}
-
 export abstract class Consumer implements Intake, Settler {
   readonly queue: MessageQueue
-  readonly params: (topic: string) => readonly string[]
   readonly host: QueueHost<MessageQueue>
   readonly concurrency: number
   /** Whether it takes nothing, as one that has left its group never does. */
   isPaused = false
   #hasLeft = false
 
-  constructor(queue: MessageQueue, host: QueueHost<MessageQueue>, { concurrency, params }: ConsumerOptions) {
+  constructor(queue: MessageQueue, host: QueueHost<MessageQueue>, concurrency: number) {
     this.queue = queue
     this.host = host
     this.concurrency = concurrency
-    this.params = params
     queue.consumers.add(this)
     host.ready(queue)
   }
@@ -57,6 +50,10 @@ export abstract class Consumer implements Intake, Settler {
 
   get counts(): Counts {
     return this.queue.counts
+  }
+
+  params(topic: string): readonly string[] {
+    return this.host.params(this.filter, topic)
   }
 
   take(): Delivery | undefined {

@@ -7,7 +7,7 @@
  */
 import type { BusbarError } from '../errors.ts'
 import type { Envelope, Recipient } from '../event/envelope.ts'
-import { isThenable, whenSettled } from '../promises.ts'
+import { done, isThenable, whenSettled } from '../promises.ts'
 import { type Counts, type End, zeroCounts } from '../stats.ts'
 import type { Intake } from '../subscription.ts'
 import type { Scheduled } from '../time/schedule.ts'
@@ -25,9 +25,6 @@ export interface DirectParts {
   readonly filter: string
   readonly handler: Handler
   readonly where: ((event: Message['event']) => boolean) | undefined
-  readonly params: (topic: string) => readonly string[]
-  /** Whether the filter has no wildcards, so that there are no `params`. */
-  readonly isLiteral: boolean
   /** Its number in the broker. */
   readonly order: number
 }
@@ -39,8 +36,7 @@ export interface Ends {
 }
 
 /**
- * It is also the route of the topics that lead to it alone: then publishing
- * reads little memory on its way to the handler. What it reads comes first here.
+ * It is also the route of topics that lead to it alone; what publishing reads on the way to the handler comes first.
  */
 export class Direct implements Intake, Recipient, Scheduled {
   /** Itself, while receiving is nothing but calling the handler, so that `call` will do. */
@@ -49,56 +45,65 @@ export class Direct implements Intake, Recipient, Scheduled {
   /** Calls of the handler, and how many of them are over: all that is counted when nothing special happens. */
   #called = 0
   #returned = 0
-  readonly isSelective: boolean
-  readonly directs: readonly Direct[] = [this]
-  readonly queues: readonly never[] = none
   readonly filter: string
-  readonly group: undefined
   readonly where: DirectParts['where']
-  readonly params: DirectParts['params']
-  readonly #isLiteral: boolean
-  /** Nobody waits for room here. */
-  readonly hasLine = false
+  readonly isSelective: boolean
+  readonly queues: readonly never[] = none
   readonly order: number
+  /** Declared only: nobody waits for room here. */
+  declare readonly hasLine?: undefined
   /** Written by the broker's schedule. */
   position: number = NOWHERE
   isRetired = false
-  isOver = false
+  /** Why nothing is delivered any more. */
+  #closed: BusbarError | undefined
   /** Called when a handler has returned, or an event is gone. */
   watchers: Set<() => void> | undefined
   readonly #host: DirectHost<Direct>
   #isPaused = false
-  /** Whether calling the handler is all there is to do, and its message could be anybody's. */
+  /** Whether calling the handler is all there is to do. */
   mayShare = false
-  /** What else there is to count; `acked` is what `#returned` has to be corrected by. */
-  readonly #special: Counts = zeroCounts()
+  /** What else there is to count, made when there is something; `acked` is what `#returned` has to be corrected by. */
+  #counted: Counts | undefined
   /** Events that wait for their time; made when the first one comes. */
   #delayed: Timetable | undefined
   /** Handlers that have not returned are not waited for any more. */
   #isAbandoned = false
   #controller: AbortController | undefined
+  /** Made once: most async calls come to this. */
+  #succeeded: (() => void) | undefined
 
-  constructor({ filter, handler, where, params, isLiteral, order }: DirectParts, host: DirectHost<Direct>) {
+  constructor({ filter, handler, where, order }: DirectParts, host: DirectHost<Direct>) {
     this.filter = filter
     this.where = where
     this.isSelective = where !== undefined
-    this.params = params
-    this.#isLiteral = isLiteral
     this.order = order
     this.handler = handler
     this.#host = host
     this.#review()
   }
 
+  get directs(): readonly Direct[] {
+    return [this]
+  }
+
+  params(topic: string): readonly string[] {
+    return this.#host.params(this.filter, topic)
+  }
+
   get counts(): Counts {
     const isCalled = this.#host.dispatcher.book() === this
     const called = this.#called + Number(isCalled)
-    const counts = { ...this.#special }
+    const counts = { ...zeroCounts(), ...this.#counted }
     counts.matched += called
     counts.delivered += called
     counts.acked += this.#returned
     counts.inFlight += called - this.#returned
     return counts
+  }
+
+  get #special(): Counts {
+    return (this.#counted ??= zeroCounts())
   }
 
   /** Puts calls on the books that a `Fan` has made. */
@@ -107,8 +112,14 @@ export class Direct implements Intake, Recipient, Scheduled {
     this.#returned += returned
   }
 
+  get isOver(): boolean {
+    return this.#closed !== undefined
+  }
+
   get signal(): AbortSignal {
-    return (this.#controller ??= new AbortController()).signal
+    this.#controller ??= new AbortController()
+    if (this.#closed !== undefined) this.#controller.abort(this.#closed)
+    return this.#controller.signal
   }
 
   get nextDeadline(): number {
@@ -180,8 +191,7 @@ export class Direct implements Intake, Recipient, Scheduled {
 
   /** The event will be received when it is due, or it expires before that. */
   delay(event: Envelope): void {
-    const { workload } = this.#host
-    workload.delayed++
+    this.#host.workload.delayed++
     this.#special.matched++
     this.#special.delayed++
     const delivery = new Delivery(event, 0)
@@ -222,17 +232,17 @@ export class Direct implements Intake, Recipient, Scheduled {
     this.#change()
   }
 
-  drain(done: () => void): void {
+  drain(tell: () => void): void {
     this.#host.retire(this)
     const look = (): void => {
       const { queued, delayed, inFlight } = this.counts
-      if (queued + delayed + inFlight === 0) done()
+      if (queued + delayed + inFlight === 0) tell()
     }
     this.watchers = new Set([look])
     this.#change()
     look()
     // A `call` that this is asked for in tells nobody when it is over.
-    void Promise.resolve().then(look)
+    void done.then(look)
   }
 
   end(reason: BusbarError, abandons: boolean): void {
@@ -244,14 +254,12 @@ export class Direct implements Intake, Recipient, Scheduled {
 
   /** Nothing is delivered any more; running handlers may finish. */
   close(reason: BusbarError): void {
-    const special = this.#special
-    this.isOver = true
+    this.#closed ??= reason
     this.#change()
     this.setHorizon(-Infinity)
-    special.cancelled += special.queued
-    special.queued = 0
-    this.#controller ??= new AbortController()
-    this.#controller.abort(reason)
+    this.#special.cancelled += this.#special.queued
+    this.#special.queued = 0
+    this.#controller?.abort(reason)
   }
 
   /** What still runs is cancelled. */
@@ -273,7 +281,7 @@ export class Direct implements Intake, Recipient, Scheduled {
   #review(): void {
     const isPlain = !this.isOver && !this.#isPaused && !this.#host.observed && this.watchers === undefined
     this.only = isPlain && !this.isSelective ? this : undefined
-    this.mayShare = isPlain && this.#isLiteral
+    this.mayShare = isPlain
   }
 
   /** A delayed event goes on; it is counted anew. */
@@ -287,12 +295,11 @@ export class Direct implements Intake, Recipient, Scheduled {
 
   #endsOf(message: Message): Ends {
     // Only an observer wants to know what it was that went well.
-    const fulfilled = this.#host.observed ? () => this.over(message, false) : this.#succeeded
+    const fulfilled = this.#host.observed
+      ? () => this.over(message, false)
+      : (this.#succeeded ??= () => this.over(undefined, false))
     return { fulfilled, rejected: (error) => this.over(message, true, error) }
   }
-
-  /** Made once: most async calls come to this. */
-  readonly #succeeded = (): void => this.over(undefined, false)
 
   /** An async call is over. */
   over(message: Message | undefined, failed: boolean, error?: unknown): void {

@@ -36,7 +36,7 @@ export class Fan implements Recipient {
     this.#handlers = directs.map(({ handler }) => handler)
   }
 
-  /** Filters with wildcards do not share. */
+  /** Filters with wildcards have no fan. */
   params(): readonly string[] {
     return []
   }

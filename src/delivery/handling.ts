@@ -7,7 +7,7 @@
  */
 
 import { isThenable, whenSettled } from '../promises.ts'
-import { Consumer, type ConsumerOptions } from './consumer.ts'
+import { Consumer } from './consumer.ts'
 import type { Delivery, Settlement } from './delivery.ts'
 import type { Handler } from './message.ts'
 import type { MessageQueue } from './queue.ts'
@@ -36,8 +36,8 @@ export class Handling extends Consumer {
   readonly #places = new Set<Place>()
   #free: Place | undefined
 
-  constructor(queue: MessageQueue, host: QueueHost<MessageQueue>, options: ConsumerOptions, handler: Handler) {
-    super(queue, host, options)
+  constructor(queue: MessageQueue, host: QueueHost<MessageQueue>, concurrency: number, handler: Handler) {
+    super(queue, host, concurrency)
     this.#handler = handler
     this.#left = options.concurrency
   }

@@ -7,7 +7,7 @@
  */
 import type { BusbarError } from '../errors.ts'
 import { handled } from '../promises.ts'
-import { Consumer, type ConsumerOptions } from './consumer.ts'
+import { Consumer } from './consumer.ts'
 import type { Delivery } from './delivery.ts'
 import type { MessageQueue } from './queue.ts'
 import { Ring } from './ring.ts'
@@ -27,8 +27,8 @@ export class Iteration extends Consumer implements AsyncIterableIterator<View, u
   readonly #others: Delivery[] = []
   #isOver = false
 
-  constructor(queue: MessageQueue, host: QueueHost<MessageQueue>, options: ConsumerOptions, leave: () => void) {
-    super(queue, host, options)
+  constructor(queue: MessageQueue, host: QueueHost<MessageQueue>, concurrency: number, leave: () => void) {
+    super(queue, host, concurrency)
     this.#leave = leave
   }
 

@@ -36,8 +36,14 @@ export interface Facts {
 /** Why a message is given up. */
 export type GivenUp = 'dropped' | 'exhausted' | 'expired'
 
+/** What whoever has a filter asks of the broker. */
+interface Host extends TimeHost {
+  /** What the wildcards of `filter` stood for in a topic that it matches. */
+  params(filter: string, topic: string): readonly string[]
+}
+
 /** What a queue asks of the broker. */
-export interface QueueHost<Queue> extends TimeHost {
+export interface QueueHost<Queue> extends Host {
   readonly workload: Workload
   random(): number
   /** Something can be delivered. */
@@ -58,7 +64,7 @@ export interface QueueHost<Queue> extends TimeHost {
 }
 
 /** What a subscription that is called inside `publish()` asks of the broker. */
-export interface DirectHost<Direct> extends TimeHost {
+export interface DirectHost<Direct> extends Host {
   readonly workload: Workload
   readonly observed: boolean
   readonly dispatcher: Caller<Direct>

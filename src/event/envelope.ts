@@ -79,12 +79,21 @@ export class Envelope implements Message {
   #recipient: Recipient | undefined
   #event: CloudEvent | undefined
 
-  constructor(topic: string, data: unknown, extras: Extras | undefined, serial: number, stamp: Stamp) {
+  /** @param recipient whose message it is, if that is known already */
+  constructor(
+    topic: string,
+    data: unknown,
+    extras: Extras | undefined,
+    serial: number,
+    stamp: Stamp,
+    recipient?: Recipient,
+  ) {
     this.#topic = topic
     this.#data = data
     this.#extras = extras
     this.#serial = serial
     this.#stamp = stamp
+    this.#recipient = recipient
   }
 
   get topic(): string {

@@ -18,6 +18,9 @@ const MAX_LENGTH = 256
 /** Topics that the door knows; few, so that they stay near the processor. */
 const KNOWN = 4096
 
+/** Strangers after which it is not worth looking, until one comes that the door knows. */
+const MANY = 256
+
 /** What was worked out for a topic; forgets, but never invents. */
 export class TopicCache<V extends object> {
   #young = new Map<string, V>()
@@ -28,6 +31,10 @@ export class TopicCache<V extends object> {
   #door: Int32Array | undefined
   /** A linear congruential sequence. */
   #die = 1
+  /** Grows when all is forgotten, by the door, too. */
+  #age = 0
+  /** Topics that the door did not know, since it knew one. */
+  #strangers = 0
 
   constructor(capacity: number = CAPACITY) {
     this.#capacity = capacity
@@ -38,13 +45,29 @@ export class TopicCache<V extends object> {
     return this.#young.size + this.#old.size
   }
 
+  /** Where to look first; undefined while it is not worth looking: a text that the engine has never seen takes long. */
+  get front(): ReadonlyMap<string, V> | undefined {
+    return this.#strangers < MANY ? this.#young : undefined
+  }
+
   get(topic: string): V | undefined {
     return this.#young.get(topic) ?? this.#revive(topic)
   }
 
   /** After a miss: keeps `value` for `topic`, or does not. @param hash any hash of the topic, the same each time */
   set(topic: string, value: V, hash: number): void {
-    if (this.#isKnown(hash) && topic.length <= MAX_LENGTH) this.#keep(topic, value)
+    if (topic.length > MAX_LENGTH) return
+    this.#door ??= new Int32Array(KNOWN)
+    const place = hash & (KNOWN - 1)
+    const mark = (hash + this.#age) | 0
+    if (this.#door[place] === mark) {
+      this.#strangers = 0
+      return this.#keep(topic, value)
+    }
+    if (this.#strangers < MANY) this.#strangers++
+    // By chance, because two that come in turns would drive each other out for ever.
+    this.#die = (Math.imul(this.#die, 1_664_525) + 1_013_904_223) | 0
+    if (this.#die < 0) this.#door[place] = mark
   }
 
   delete(topic: string): void {
@@ -54,8 +77,12 @@ export class TopicCache<V extends object> {
 
   clear(): void {
     // A map keeps its room for ever, so a used one is thrown away.
-    if (this.#young.size > 0) this.#young = new Map()
-    if (this.#old.size > 0) this.#old = new Map()
+    if (this.size > 0) {
+      this.#young = new Map()
+      this.#old = new Map()
+    }
+    // Where filters come and go all the time, hardly a topic is worth its place.
+    this.#age++
   }
 
   /** A topic of the old generation that is asked for becomes one of the young one, too. */
@@ -63,17 +90,6 @@ export class TopicCache<V extends object> {
     const value = this.#old.get(topic)
     if (value !== undefined) this.#keep(topic, value)
     return value
-  }
-
-  /** Whether the door knows it; if not, it may from now on. */
-  #isKnown(hash: number): boolean {
-    this.#door ??= new Int32Array(KNOWN)
-    const place = hash & (KNOWN - 1)
-    if (this.#door[place] === hash) return true
-    // By chance, because two that come in turns would drive each other out for ever.
-    this.#die = (Math.imul(this.#die, 1_664_525) + 1_013_904_223) | 0
-    if (this.#die < 0) this.#door[place] = hash
-    return false
   }
 
   #keep(topic: string, value: V): void {

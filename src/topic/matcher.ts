@@ -21,7 +21,7 @@
 import { type Dialect, type Rules, rulesOf } from './dialect.ts'
 import { matches } from './params.ts'
 import { placedHash, Reading } from './reading.ts'
-import { hashUnder, hasRoom, placesOf, type Shape, short } from './shape.ts'
+import { hashUnder, hasRoom, keyOf, type Shape, shapeOf, short } from './shape.ts'
 import { type Hashes, Sieve } from './sieve.ts'
 import { Table } from './table.ts'
 import { Targets } from './targets.ts'
@@ -78,9 +78,9 @@ export class Matcher<T extends Target> implements Hashes {
     for (const filter of this.#literals.keys()) yield this.#literalHash(filter)
   }
 
-  /** The target of `topic`, if there is exactly one and no filter has wildcards: then there is nothing to work out. */
-  only(topic: string): T | undefined {
-    return this.#shapes.length === 0 ? this.#literals.only(topic) : undefined
+  /** The targets of topics that have exactly one, while no filter has wildcards: then there is nothing to work out. */
+  get only(): ReadonlyMap<string, T> | undefined {
+    return this.#shapes.length === 0 ? this.#literals.only : undefined
   }
 
   /** @param target one that is not there yet */
@@ -166,11 +166,10 @@ export class Matcher<T extends Target> implements Hashes {
   /** Reads a filter with wildcards; its shape, made when it is the first of it. */
   #shapeFor(filter: string): Shape {
     this.#at.read(filter)
-    const { front, singles, back } = placesOf(this.#at, this.#rules)
-    const key = `${front}:${singles}:${back}`
+    const key = keyOf(this.#at, this.#rules)
     const known = this.#shapeOf.get(key)
     if (known !== undefined) return known
-    const shape: Shape = { front, singles, back, seed: placedHash(++this.#seeds, 0), key, uses: 0 }
+    const shape = shapeOf(key, placedHash(++this.#seeds, 0))
     this.#shapeOf.set(key, shape)
     this.#shapes.push(shape)
     return shape

@@ -54,18 +54,29 @@ export function short(hash: number): number {
   return hash >> 1
 }
 
-/** Where the filter at hand has its wildcards. */
-export function placesOf(at: Reading, rules: Rules): Pick<Shape, 'front' | 'singles' | 'back'> {
+/** The shape of the filter at hand as a text: `+`, `#`, and `/` for a literal level. */
+export function keyOf({ levels, count }: Reading, { single, multi, multis }: Rules): string {
   // A level is told by its hash alone. A literal that has the hash of a
   // wildcard is taken for one, which lets more topics through, but none slip.
-  const single = levelHash(rules.single)
-  const multi = levelHash(rules.multi)
-  const levels = at.levels.subarray(0, at.count)
-  const last = levels.lastIndexOf(multi)
-  // Where there may be only one, it is the last level; a level that looks like it elsewhere is none.
-  const hasMulti = rules.multis > 1 ? last >= 0 : last === levels.length - 1
-  const front = !hasMulti ? levels.length : rules.multis > 1 ? levels.indexOf(multi) : last
-  const singles = Array.from(levels.keys()).filter((place) => place < front && levels[place] === single)
-  const behind = Array.from(levels.subarray(last + 1), (level) => level !== single).reverse()
-  return { front, singles, back: hasMulti ? behind : undefined }
+  const one = levelHash(single)
+  const several = levelHash(multi)
+  let key = ''
+  for (let i = 0; i < count; i++) {
+    // Where there may be only one, it is the last level; a level that looks like it elsewhere is none.
+    const isMulti = levels[i] === several && (multis > 1 || i === count - 1)
+    key += isMulti ? '#' : levels[i] === one ? '+' : '/'
+  }
+  // What stands between two of them makes no difference.
+  return key.replace(/#.*#/, '#')
+}
+
+/** @param seed any, but no two shapes should have the same */
+export function shapeOf(key: string, seed: number): Shape {
+  const [front = '', behind] = key.split('#')
+  const singles = front.split('').flatMap((level, place) => (level === '+' ? place : []))
+  const back = behind
+    ?.split('')
+    .map((level) => level === '/')
+    .reverse()
+  return { front: front.length, singles, back, seed, key, uses: 0 }
 }

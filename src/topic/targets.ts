@@ -20,9 +20,9 @@ export class Targets<Key, T extends object> {
     yield* this.#several.keys()
   }
 
-  /** The target of `key` when there is exactly one. */
-  only(key: Key): T | undefined {
-    return this.#only.get(key)
+  /** Those of keys that have exactly one. */
+  get only(): ReadonlyMap<Key, T> {
+    return this.#only
   }
 
   /** The targets of `key`, in the order in which they were added, in a list of its own. */

@@ -82,6 +82,34 @@ describe('TopicCache', () => {
     assert.equal(hits, 10_000)
   })
 
+  it('lets nobody in on the strength of having come before clear()', () => {
+    const cache = new TopicCache<object>()
+    while (!ask(cache, 'a', () => value));
+    cache.clear()
+    assert.equal(
+      ask(cache, 'a', () => value),
+      false,
+    )
+    assert.equal(
+      ask(cache, 'a', () => value),
+      false,
+    )
+  })
+
+  it('is not worth looking into while only strangers come', () => {
+    const cache = new TopicCache<object>()
+    const front = (): ReadonlyMap<string, object> | undefined => cache.front
+    while (!ask(cache, 'a', () => value));
+    assert.equal(front()?.get('a'), value)
+    for (let i = 0; i < 1000; i++) ask(cache, `t${i}`, () => value)
+    assert.equal(front(), undefined)
+    for (let i = 0; front() === undefined; i++) {
+      assert.ok(i < 100)
+      cache.set('b', value, hashOf('b'))
+    }
+    assert.equal(front()?.get('a'), value)
+  })
+
   it('does not keep long topics', () => {
     const cache = new TopicCache<object>()
     for (let i = 0; i < 100; i++) ask(cache, 'x'.repeat(257), () => value)
