@@ -39,7 +39,7 @@ export class Handling extends Consumer {
   constructor(queue: MessageQueue, host: QueueHost<MessageQueue>, concurrency: number, handler: Handler) {
     super(queue, host, concurrency)
     this.#handler = handler
-    this.#left = options.concurrency
+    this.#left = concurrency
   }
 
   get isFree(): boolean {
