@@ -7,7 +7,7 @@
 import { refuseOption } from './checks.ts'
 import type { Delivery } from './delivery/delivery.ts'
 import type { Direct } from './delivery/direct.ts'
-import { MessageQueue } from './delivery/queue.ts'
+import type { MessageQueue } from './delivery/queue.ts'
 import type { GivenUp } from './delivery/rules.ts'
 import { BusbarError, quote } from './errors.ts'
 import { checkAttributes, checkExtensions } from './event/cloudevent.ts'
@@ -19,6 +19,9 @@ import type { Waiter } from './line.ts'
 import { checkPublish, type PublishOptions } from './options.ts'
 import { done, handled } from './promises.ts'
 import type { Route } from './router.ts'
+
+/** Whom an event is for. */
+type Takers = Pick<Route, 'queues' | 'directs' | 'fan'>
 
 /** The last moment that a date can stand for. */
 const LAST_DATE_MS = 8.64e15
@@ -72,8 +75,8 @@ export class Acceptance {
   /** As `#admit`, when there is nobody to tell. */
   #offer(event: Envelope, route: Route): Promise<void> {
     const { queues, directs, fan, isSelective } = route
-    if (isSelective) return this.#admit(event, route, undefined)
-    for (let i = 0; i < queues.length; i++) if (queues[i]?.isFull) return this.#admit(event, route, undefined)
+    if (isSelective) return this.#admit(event, undefined)
+    for (let i = 0; i < queues.length; i++) if (queues[i]?.isFull) return this.#admit(event, undefined)
     this.published++
     for (let i = 0; i < queues.length; i++) queues[i]?.offer(event, false)
     if (directs.length > 0) this.#hub.dispatcher.fanOut(event, directs, fan)
@@ -83,20 +86,18 @@ export class Acceptance {
 
   #publish(topic: string, data: unknown, options: PublishOptions | undefined): Promise<void> {
     if (this.closed !== undefined) throw this.closed
-    const route = this.#hub.router.find(topic)
+    this.#hub.router.find(topic) // which checks it, before anything else is looked at
     const checked = options === undefined ? undefined : checkPublish(options)
     const extras = checked === undefined ? this.#hub.history && extrasOf({}, {}) : this.#readExtras(checked)
     const stored = this.#store === undefined ? data : this.#store(data)
     const event = new Envelope(topic, stored, extras, ++this.#serial, this.#moment(extras))
-    return this.#admit(event, route, checked?.signal)
+    return this.#admit(event, checked?.signal)
   }
 
   /** Accepts the event, or lets it wait for room. */
-  #admit(event: Envelope, route: Route, signal: AbortSignal | undefined): Promise<void> {
-    const taking = this.#taking(event, route)
-    if (taking instanceof MessageQueue) return this.#wait(event, taking, signal)
-    this.#commit(event, route, taking, false)
-    return done
+  #admit(event: Envelope, signal: AbortSignal | undefined): Promise<void> {
+    const full = this.#enter(event)
+    return full === undefined ? done : this.#wait(event, full, signal)
   }
 
   /** A message goes to the dead letter topic of its queue; that never waits. */
@@ -111,67 +112,83 @@ export class Acceptance {
       error,
     })
     const event = new Envelope(topic, delivery.envelope.data, extras, ++this.#serial, this.#now())
-    const route = this.#hub.router.find(topic)
-    this.#commit(event, route, this.#wanted(route.queues, route, event), true)
+    this.#commit(event, this.#choose(event), true)
   }
 
   /**
-   * Who takes an event, if there is room for it everywhere.
-   * @param head the queue at the head of whose line the event has stood
-   * @returns the queues, or the one that it has to wait for
-   * @throws {BusbarError} `ERR_QUEUE_FULL`
+   * Accepts the event, if there is room for it everywhere.
+   * @param head the queue at the head of whose line it has stood
+   * @returns the queue that it has to wait for, undefined when it was accepted
+   * @throws {BusbarError} `ERR_QUEUE_FULL`; `ERR_CLOSED`, or the reason of `signal`, when somebody did that who was asked
    */
-  #taking(event: Envelope, route: Route, head?: MessageQueue): readonly MessageQueue[] | MessageQueue {
-    this.#catchUp(event, route.queues, head)
-    const queues = this.#wanted(route.queues, route, event)
+  #enter(event: Envelope, head?: MessageQueue, signal?: AbortSignal): MessageQueue | undefined {
+    this.#catchUp(event, head)
+    const takers = this.#choose(event)
+    if (this.closed !== undefined) throw this.closed
+    signal?.throwIfAborted()
     let full: MessageQueue | undefined
-    for (const queue of queues) {
+    for (const queue of takers.queues) {
       if (queue.isFull && !(queue === head && queue.hasRoom) && mustWait(queue, event)) full ??= queue
     }
-    return full ?? queues
+    if (full !== undefined) return full
+    this.#commit(event, takers, false)
+    return undefined
   }
 
   /** Timers may be late: what has expired by now takes no room, so nothing is refused, held up or lost for it. */
-  #catchUp(event: Envelope, queues: readonly MessageQueue[], head: MessageQueue | undefined): void {
-    for (const queue of queues) {
+  #catchUp(event: Envelope, head: MessageQueue | undefined): void {
+    for (const queue of this.#hub.router.find(event.topic).queues) {
       if (queue.hasRoom || queue.nextDeadline === Infinity) continue
       const now = this.#hub.clock.now()
       // Who comes from another line joins this one, before those that came later.
       if (queue.nextDeadline > now || (head !== undefined && queue.hasLine)) continue
-      while (!queue.hasRoom && queue.nextDeadline <= now) queue.fire(now)
+      // Those in line may take each room that there is; the rest is left to the timer when there was enough for one turn.
+      while (!queue.hasRoom && queue.nextDeadline <= now && !(queue.hasLine && this.#hub.dispatcher.turn.spend()))
+        queue.fire(now)
       // Whoever stood in line for that room came before.
-      event.restamp(++this.#serial, this.#moment(event.extras))
+      this.#restamp(event)
     }
   }
 
-  #wanted<T extends MessageQueue | Direct>(
-    targets: readonly T[],
-    { isSelective }: Route,
-    event: Envelope,
-  ): readonly T[] {
-    return isSelective ? targets.filter((target) => this.#hub.accepts(target, event)) : targets
+  /** Who takes the event, as far as there is room. All have looked at it before anybody gets it. */
+  #choose(event: Envelope): Takers {
+    const route = this.#hub.router.find(event.topic)
+    if (!route.isSelective) return route
+    const accepts = (target: MessageQueue | Direct): boolean => this.#hub.accepts(target, event)
+    const queues = route.queues.filter(accepts)
+    const directs = route.directs.filter(accepts)
+    // What a `where` has published came before.
+    if (event.order !== this.#serial) this.#restamp(event)
+    // It may also have ended some.
+    return { queues: queues.filter(isOpen), directs: directs.filter(isOpen) }
+  }
+
+  #restamp(event: Envelope): void {
+    event.restamp(++this.#serial, this.#moment(event.extras))
   }
 
   /** The moment of acceptance. @param isForced whether queues take it beyond their capacity */
-  #commit(event: Envelope, route: Route, queues: readonly MessageQueue[], isForced: boolean): void {
+  #commit(event: Envelope, takers: Takers, isForced: boolean): void {
     this.published++
     const { extras } = event
     if (extras !== undefined && this.#hub.history !== undefined) extras.sequence = this.#hub.history.record(event)
-    for (const queue of queues) if (!queue.isRetired) queue.offer(event, isForced)
-    if (this.#hub.observed) this.#hub.tell('published', NOBODY, event, { deliveryCount: 0 })
-    if (route.directs.length > 0) this.#direct(event, this.#wanted(route.directs, route, event), route)
-    for (const queue of queues) queue.wake()
+    if (this.#hub.observed) this.#hub.atOnce(() => this.#give(event, takers, isForced))
+    else this.#give(event, takers, isForced)
+    for (const queue of takers.queues) queue.wake()
+  }
+
+  #give(event: Envelope, takers: Takers, isForced: boolean): void {
+    for (const queue of takers.queues) queue.offer(event, isForced)
+    this.#hub.tell('published', NOBODY, event, { deliveryCount: 0 })
+    if (takers.directs.length > 0) this.#direct(event, takers)
   }
 
   /** `qos: 0`: called now, or kept until the event is due. */
-  #direct(event: Envelope, targets: readonly Direct[], { isSelective, fan }: Route): void {
+  #direct(event: Envelope, { directs, fan }: Takers): void {
     const { expiresAt, dueAt } = event
-    if (expiresAt < Infinity && expiresAt <= this.#hub.clock.now()) {
-      for (const target of targets) target.refuse(event, 'expired')
-    } else if (dueAt > -Infinity) {
-      // A `where` may have ended some.
-      for (const target of targets) if (!target.isRetired) target.delay(event)
-    } else this.#hub.dispatcher.fanOut(event, targets, isSelective ? undefined : fan)
+    if (dueAt > -Infinity) for (const target of directs) target.delay(event)
+    // A fan asks nobody whether it has expired.
+    else this.#hub.dispatcher.fanOut(event, directs, expiresAt < Infinity ? undefined : fan)
   }
 
   #wait(event: Envelope, full: MessageQueue, signal: AbortSignal | undefined): Promise<void> {
@@ -188,18 +205,17 @@ export class Acceptance {
           refuse(signal?.reason)
         }
         const enter = (head: MessageQueue): MessageQueue | undefined => {
+          // What happens to the signal meanwhile is looked at when all have been asked.
+          signal?.removeEventListener('abort', abort)
           try {
-            event.restamp(++this.#serial, this.#moment(event.extras))
-            const route = this.#hub.router.find(event.topic)
-            const taking = this.#taking(event, route, head)
-            if (taking instanceof MessageQueue) return taking
-            signal?.removeEventListener('abort', abort)
-            resolve()
-            this.#commit(event, route, taking, false)
+            this.#restamp(event)
+            const full = this.#enter(event, head, signal)
+            if (full === undefined) resolve()
+            else signal?.addEventListener('abort', abort)
+            return full
           } catch (error) {
-            refuse(error)
+            return void refuse(error)
           }
-          return undefined
         }
         const waiter: Waiter = { order: event.order, isOver: false, enter, refuse }
         signal?.addEventListener('abort', abort)
@@ -260,11 +276,13 @@ function asksForTimeOnly(checked: PublishOptions): boolean {
 }
 
 /** @returns whether an event has to wait for room in a full queue. @throws {BusbarError} `ERR_QUEUE_FULL` */
-function mustWait({ filter, rules, isRetired }: MessageQueue, { topic }: Envelope): boolean {
-  // A `where` may have ended it: the event does not go there.
-  if (isRetired) return false
+function mustWait({ filter, rules }: MessageQueue, { topic }: Envelope): boolean {
   if (rules.overflow !== 'reject') return rules.overflow === 'wait'
   throw new BusbarError('ERR_QUEUE_FULL', `The queue of ${quote(filter)} is full`, { topic, filter })
+}
+
+function isOpen({ isRetired }: MessageQueue | Direct): boolean {
+  return !isRetired
 }
 
 /** Whom the observation of a publish concerns. */

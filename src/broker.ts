@@ -24,7 +24,7 @@ import {
 import { handled } from './promises.ts'
 import { Registry } from './registry.ts'
 import { type BrokerStats, type CloseReport, endsSince } from './stats.ts'
-import { closedError, type Subscription } from './subscription.ts'
+import type { Subscription } from './subscription.ts'
 import { type Clock, SystemClock } from './time/clock.ts'
 import type { Dialect } from './topic/dialect.ts'
 import { checkTopic } from './topic/topic.ts'
@@ -164,9 +164,8 @@ export class Broker<in out Topics extends object = AnyTopics, in out D extends D
         void subscription.unsubscribe()
       }
       const subscription = this.#registry.subscribe(filter, handler, { ...checked, qos: 0 })
-      void subscription.closed.then(() =>
-        reject(signal?.aborted ? signal.reason : (this.#acceptance.closed ?? closedError('aborted'))),
-      )
+      // Too late after a message.
+      void subscription.closed.then(() => reject(signal?.aborted ? signal.reason : this.#acceptance.closed))
     })
   }
 
@@ -223,8 +222,7 @@ export class Broker<in out Topics extends object = AnyTopics, in out D extends D
     const closed = new BusbarError('ERR_CLOSED', 'The broker is closed')
     this.#acceptance.close(closed)
     hub.line.refuseAll(closed)
-    if (graceMs === 0) this.#registry.stop(closed)
-    else this.#registry.setHorizon(hub.clock.now() + graceMs)
+    this.#registry.close(graceMs, closed)
     return new Promise((resolve) => {
       hub.whenDone(graceMs, () => {
         this.#registry.endAll(closed)

@@ -9,9 +9,8 @@ import type { Direct } from './delivery/direct.ts'
 import type { Fan } from './delivery/fan.ts'
 import type { MessageQueue } from './delivery/queue.ts'
 import { Ring } from './delivery/ring.ts'
-import type { Caller, Taker } from './delivery/rules.ts'
+import type { Caller, Server, Taker } from './delivery/rules.ts'
 import { Turn } from './delivery/turn.ts'
-import { View } from './delivery/view.ts'
 import type { Workload } from './delivery/workload.ts'
 import type { Envelope } from './event/envelope.ts'
 import { done } from './promises.ts'
@@ -29,8 +28,7 @@ interface Lined {
   readonly targets: readonly Direct[]
 }
 
-export class Dispatcher implements Caller<Direct> {
-  /** What may be delivered before the event loop has to turn. */
+export class Dispatcher implements Caller<Direct>, Server<MessageQueue> {
   readonly turn: Turn
   readonly #clock: Clock
   readonly #workload: Workload
@@ -90,19 +88,30 @@ export class Dispatcher implements Caller<Direct> {
     if (this.#mustLine) return this.#line(event, only.directs)
     this.#mustLine = true
     only.call(event)
-    if (!this.#lined.isEmpty) this.#serveLine()
-    else this.#mustLine = false
+    this.#release()
+  }
+
+  /** Does something that no `qos: 0` handler may interrupt: events that it publishes for them follow when it is done. */
+  hold(work: () => void): void {
+    if (this.#mustLine) return work()
+    this.#mustLine = true
+    work()
+    this.#release()
   }
 
   /**
    * Calls `qos: 0` handlers; events published by them follow when all have been called, in order.
    * @param fan calls all of `targets`
    */
-  fanOut(event: Envelope, targets: readonly Direct[], fan: Fan | undefined): void {
+  fanOut(event: Envelope, targets: readonly Direct[], fan?: Fan): void {
     if (this.#mustLine) return this.#line(event, targets)
     this.#mustLine = true
-    if (fan === undefined) for (const target of targets) target.receive(new View(event, target))
+    if (fan === undefined) for (const target of targets) target.receive(event)
     else this.#round(event, fan)
+    this.#release()
+  }
+
+  #release(): void {
     if (!this.#lined.isEmpty) this.#serveLine()
     else this.#mustLine = false
   }
@@ -136,7 +145,7 @@ export class Dispatcher implements Caller<Direct> {
     while (!this.#lined.isEmpty) {
       if (this.turn.spend()) return this.#schedule()
       const { event, targets } = this.#lined.shift() as Lined // there is one
-      for (const target of targets) target.receiveLined(new View(event, target))
+      for (const target of targets) target.receiveLined(event)
       this.#workload.done()
     }
     this.#mustLine = false

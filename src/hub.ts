@@ -9,7 +9,7 @@ import { refuseOption } from './checks.ts'
 import type { Direct } from './delivery/direct.ts'
 import type { Message } from './delivery/message.ts'
 import type { MessageQueue } from './delivery/queue.ts'
-import type { DirectHost, QueueHost, Taker } from './delivery/rules.ts'
+import type { DirectHost, QueueHost } from './delivery/rules.ts'
 import { Workload } from './delivery/workload.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { BusbarError } from './errors.ts'
@@ -33,7 +33,9 @@ interface Party {
   readonly group?: string | undefined
 }
 
-type Told = Exclude<keyof Observer, 'refused'>
+type Kind = Exclude<keyof Observer, 'refused'>
+/** Tells an observer of something. */
+type Told = (observer: Observer) => unknown
 type Facts = Pick<Observation, 'deliveryCount' | 'end' | 'error'>
 
 type Target = MessageQueue | Direct
@@ -56,6 +58,8 @@ export class Hub implements QueueHost<MessageQueue>, DirectHost<Direct> {
   /** Called when nothing is queued and nothing is running. */
   #idle: (() => void)[] = []
   readonly #observer: Observer | undefined
+  /** What the observer is told of when it is done. */
+  #untold: Told[] | undefined
   readonly #onError: BrokerSettings['onError']
   readonly schedule: Schedule
 
@@ -78,24 +82,21 @@ export class Hub implements QueueHost<MessageQueue>, DirectHost<Direct> {
     return captureParams(filter, topic, this.dialect)
   }
 
-  ready(queue: MessageQueue): void {
-    this.dispatcher.ready(queue)
-  }
-
-  resume(queue: MessageQueue, taker: Taker): void {
-    this.dispatcher.resume(queue, taker)
-  }
-
   moved(target: Target): void {
-    if (target.hasLine) this.line.advance(target)
-    if (target.watchers !== undefined) tellWatchers(target.watchers)
+    this.#advance(target)
+    if (target.watchers !== undefined) tellAll(target.watchers)
     if (this.workload.busy === 0) this.#tellIdle()
   }
 
   retire(target: Target): void {
     this.router.remove(target)
     target.isRetired = true
-    if (target.hasLine) this.line.advance(target)
+    this.#advance(target)
+  }
+
+  /** Handlers have to wait meanwhile: what they publish comes after those that stood in line. */
+  #advance(target: Target): void {
+    if (target.hasLine) this.dispatcher.hold(() => this.line.advance(target))
   }
 
   /** Calls `tell` when nothing is queued and nothing is in flight, at once if that is so now. */
@@ -125,7 +126,7 @@ export class Hub implements QueueHost<MessageQueue>, DirectHost<Direct> {
     look()
   }
 
-  tell(kind: Told, party: Party, event: Message, facts: Facts): void {
+  tell(kind: Kind, party: Party, event: Message, facts: Facts): void {
     if (this.observed) this.#watch((observer) => observer[kind]?.(observation(party, event, facts)))
   }
 
@@ -133,8 +134,20 @@ export class Hub implements QueueHost<MessageQueue>, DirectHost<Direct> {
     this.#watch((observer) => observer.refused?.(error, topic))
   }
 
+  /** Does something at one blow: observers hear of it, and `qos: 0` handlers are called, when it is done. What they publish comes after it. */
+  atOnce(work: () => void): void {
+    this.dispatcher.hold(() => {
+      const untold: Told[] = []
+      this.#untold = untold
+      work()
+      this.#untold = undefined
+      for (const call of untold) this.#watch(call)
+    })
+  }
+
   /** An observer that throws or rejects is reported. */
-  #watch(call: (observer: Observer) => unknown): void {
+  #watch(call: Told): void {
+    if (this.#untold !== undefined) return void this.#untold.push(call)
     const observer = this.#observer
     if (observer !== undefined)
       contain(
@@ -186,12 +199,12 @@ export class Hub implements QueueHost<MessageQueue>, DirectHost<Direct> {
     if (this.workload.busy > 0 || this.#idle.length === 0) return
     const told = this.#idle
     this.#idle = []
-    for (const tell of told) tell()
+    tellAll(told)
   }
 }
 
-function tellWatchers(watchers: Set<() => void>): void {
-  for (const watch of watchers) watch()
+function tellAll(who: Iterable<() => void>): void {
+  for (const tell of who) tell()
 }
 
 function observation(party: Party, event: Message, facts: Facts): Observation {

@@ -24,7 +24,10 @@ export interface Observation {
   readonly error?: unknown
 }
 
-/** Called synchronously; a failing observer is reported to `onError` and disturbs nothing else. */
+/**
+ * Called synchronously, but of the acceptance of an event only when all who take it have it: what an observer does
+ * then comes after it. A failing observer is reported to `onError` and disturbs nothing else.
+ */
 export interface Observer {
   /** An event was accepted. */
   published?(observation: Observation): void

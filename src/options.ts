@@ -156,7 +156,7 @@ const SUBSCRIBE: Rules = {
   backoff: ['an object, or a list of durations that is not empty', isBackoff],
   ordered: oneOf(true, false),
   deadLetterTopic: TEXT,
-  from: ["'now', 'oldest' or { sequence } with a sequence from 1", isFrom],
+  from: ["'now', 'oldest' or { sequence } from 1", isFrom],
 }
 
 const PUBLISH: Rules = {
@@ -272,7 +272,7 @@ export function settle(options: SubscribeOptions, defaults: SubscribeOptions, ha
   if (given.qos === 1) return { ...given, backoff: copyOf(given.backoff) }
   if (!hasHandler) refuseOption('qos', '0 needs a handler')
   for (const name of Object.keys(asked)) {
-    if (name !== 'qos' && !(name in ONCE)) refuseOption(name, 'it needs a queue, which qos 0 does not have')
+    if (name !== 'qos' && !(name in ONCE)) refuseOption(name, 'qos 0 has no queue')
   }
   const { where, signal } = given
   return { ...DEFAULTS, qos: 0, where, signal }

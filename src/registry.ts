@@ -5,11 +5,12 @@
  * Layer 15.
  */
 import { refuseOption } from './checks.ts'
-import { Direct, type DirectParts } from './delivery/direct.ts'
+import { Direct } from './delivery/direct.ts'
 import { Handling } from './delivery/handling.ts'
 import { Iteration } from './delivery/iterator.ts'
 import type { Handler } from './delivery/message.ts'
 import { MessageQueue } from './delivery/queue.ts'
+import type { DirectParts } from './delivery/rules.ts'
 import type { BusbarError } from './errors.ts'
 import type { Hub } from './hub.ts'
 import { checkAgreement, type Settings, type SubscribeOptions, settle } from './options.ts'
@@ -35,8 +36,8 @@ export class Registry implements Keeper {
   readonly #targets = new Set<MessageQueue | Direct>()
   /** The counts of those that are gone. */
   readonly #past: Counts = zeroCounts()
-  /** Whether a microtask is on its way that moves counts there. */
-  #isForgetting = false
+  /** Whether handlers may become overdue although they have settled their messages. */
+  #isClosing = false
 
   constructor(hub: Hub, defaults: SubscribeOptions) {
     this.#hub = hub
@@ -73,16 +74,15 @@ export class Registry implements Keeper {
     return sum
   }
 
-  /** What is delayed beyond `time` is cancelled, now and later. */
-  setHorizon(time: number): void {
-    for (const target of this.#targets) target.setHorizon(time)
-  }
-
-  /** Nothing is delivered any more; what runs may finish. */
-  stop(reason: BusbarError): void {
+  /** The end begins: what is delayed beyond the grace time is cancelled, now and later; without one nothing is delivered any more. */
+  close(graceMs: number, reason: BusbarError): void {
+    this.#isClosing = true
     for (const target of this.#targets) {
-      this.#hub.retire(target)
-      target.close(reason)
+      if (graceMs > 0) target.setHorizon(this.#hub.clock.now() + graceMs)
+      else {
+        this.#hub.retire(target)
+        target.close(reason)
+      }
     }
   }
 
@@ -94,7 +94,7 @@ export class Registry implements Keeper {
 
   /** The filters of those that have something to do, for an error message. */
   describe(): string {
-    const busy = [...this.#targets].filter(({ counts }) => counts.queued + counts.delayed + counts.inFlight > 0)
+    const busy = [...this.#targets].filter(({ size }) => size > 0)
     return busy.map(({ filter }) => filter).join(', ')
   }
 
@@ -104,27 +104,20 @@ export class Registry implements Keeper {
     this.#live.delete(subscription)
     const key = groupKey(filter, group)
     if (key !== undefined && this.#groups.get(key)?.queue.isRetired) this.#groups.delete(key)
-    // Most have nothing left when they end; looking at all of them each time would be too much.
-    if (this.#targets.size > 2 * this.#live.size + 16) this.#forgetSoon()
+    if (this.#hub.dispatcher.isCalling) void done.then(this.#forgetMost)
+    else this.#forgetMost()
   }
 
-  /** Now, or when the handlers that are being called have returned. */
-  #forgetSoon(): void {
-    if (!this.#hub.dispatcher.isCalling) return this.#forgetEnded()
-    if (this.#isForgetting) return
-    this.#isForgetting = true
-    void done.then(() => {
-      this.#isForgetting = false
-      this.#forgetEnded()
-    })
+  /** Most have nothing left when they end; looking at all of them each time would be too much. */
+  readonly #forgetMost = (): void => {
+    if (this.#targets.size > 2 * this.#live.size + 16) this.#forgetEnded()
   }
 
   #forgetEnded(): void {
-    if (this.#hub.dispatcher.isCalling) return
+    if (this.#isClosing || this.#hub.dispatcher.isCalling) return
     for (const target of this.#targets) {
       // It may be about to cancel what is queued and delayed, and this is asked by whoever is told of that.
-      const { queued, delayed, inFlight, overdue } = target.counts
-      if (!target.isOver || queued + delayed + inFlight + overdue > 0) continue
+      if (!target.isOver || target.size + target.counts.overdue > 0) continue
       this.#targets.delete(target)
       addCounts(this.#past, target.counts)
     }
@@ -180,7 +173,7 @@ export class Registry implements Keeper {
     this.#hub.router.add(target)
   }
 
-  /** What there was before, as far as it is wanted: what finds no room by the rules of the queue waits at the head of its line. */
+  /** What there was before, as far as it is wanted: what finds no room by the rules of the queue waits at the head of its line, and goes beyond its capacity when the line ends. */
   #replay(queue: MessageQueue, { from }: Settings): void {
     const hub = this.#hub
     if (hub.history === undefined || from === 'now') return
@@ -191,11 +184,11 @@ export class Registry implements Keeper {
     for (const event of events) {
       if (event.expiresAt <= now || !hub.accepts(queue, event)) continue
       const enter = (): undefined => {
-        if (queue.isRetired) return
+        if (queue.isOver) return
         queue.offer(event, false)
         queue.wake()
       }
-      if (queue.mayWait && queue.isFull) hub.line.join(queue, { order: 0, isOver: false, enter, refuse: () => {} })
+      if (queue.mayWait && queue.isFull) hub.line.join(queue, { order: 0, isOver: false, enter, refuse: enter })
       else enter()
     }
   }

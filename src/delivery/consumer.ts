@@ -26,7 +26,7 @@ export abstract class Consumer implements Intake, Settler {
     this.host = host
     this.concurrency = concurrency
     queue.consumers.add(this)
-    host.ready(queue)
+    host.dispatcher.ready(queue)
   }
 
   /** Whether it can take another message now. */
@@ -72,7 +72,7 @@ export abstract class Consumer implements Intake, Settler {
 
   pause(isPaused: boolean): void {
     this.isPaused = isPaused || this.#hasLeft
-    this.host.ready(this.queue)
+    this.host.dispatcher.ready(this.queue)
   }
 
   /** A member of a group takes no more and finishes what it has; the last one finishes the queue. */
@@ -109,16 +109,19 @@ export abstract class Consumer implements Intake, Settler {
     }
   }
 
-  /** Hands a message over. */
-  hand(delivery: Delivery): View {
+  /** Makes what is handed over. @returns undefined when whoever was told of it has ended the subscription */
+  hand(delivery: Delivery): View | undefined {
     const message = new View(delivery.envelope, this, delivery)
     delivery.holder = message
-    if (this.host.observed) this.#tell(delivery)
-    return message
+    return this.host.observed ? this.#tell(delivery, message) : message
   }
 
-  #tell({ envelope, deliveryCount }: Delivery): void {
+  #tell(delivery: Delivery, message: View): View | undefined {
+    const { envelope, deliveryCount } = delivery
     this.host.tell('delivered', this.queue, envelope, { deliveryCount })
+    if (delivery.state === 'inFlight' && !this.queue.isOver) return message
+    message.nack()
+    return undefined
   }
 
   #takeAway(delivery: Delivery): void {

@@ -14,30 +14,13 @@ import type { Scheduled } from '../time/schedule.ts'
 import { NOWHERE } from '../time/timed.ts'
 import { Delivery } from './delivery.ts'
 import type { Handler, Message } from './message.ts'
-import type { DirectHost } from './rules.ts'
+import type { DirectHost, DirectParts } from './rules.ts'
 import { Timetable } from './timetable.ts'
 import { View } from './view.ts'
 
 const none: readonly never[] = Object.freeze([])
 
-/** What a `Direct` is made of. */
-export interface DirectParts {
-  readonly filter: string
-  readonly handler: Handler
-  readonly where: ((event: Message['event']) => boolean) | undefined
-  /** Its number in the broker. */
-  readonly order: number
-}
-
-/** What is told how a promise of the handler's ends. */
-export interface Ends {
-  readonly fulfilled: () => void
-  readonly rejected: (error: unknown) => void
-}
-
-/**
- * It is also the route of topics that lead to it alone; what publishing reads on the way to the handler comes first.
- */
+/** It is also the route of topics that lead to it alone; what publishing reads on the way to the handler comes first. */
 export class Direct implements Intake, Recipient, Scheduled {
   /** Itself, while receiving is nothing but calling the handler, so that `call` will do. */
   only: Direct | undefined
@@ -70,8 +53,8 @@ export class Direct implements Intake, Recipient, Scheduled {
   /** Handlers that have not returned are not waited for any more. */
   #isAbandoned = false
   #controller: AbortController | undefined
-  /** Made once: most async calls come to this. */
-  #succeeded: (() => void) | undefined
+  /** Messages whose handlers have not returned, for an observer. */
+  #running: Set<Message> | undefined
 
   constructor({ filter, handler, where, order }: DirectParts, host: DirectHost<Direct>) {
     this.filter = filter
@@ -106,6 +89,12 @@ export class Direct implements Intake, Recipient, Scheduled {
     return (this.#counted ??= zeroCounts())
   }
 
+  /** How many messages have not come to their end. */
+  get size(): number {
+    const { queued, delayed, inFlight } = this.counts
+    return queued + delayed + inFlight
+  }
+
   /** Puts calls on the books that a `Fan` has made. */
   count(called: number, returned: number): void {
     this.#called += called
@@ -130,10 +119,9 @@ export class Direct implements Intake, Recipient, Scheduled {
    * Receives a message whose recipient it is, while that is plain: what most
    * publishing comes to, so nothing is done here that can be done elsewhere.
    *
-   * @param ends as for `settle`
    * @returns whether the handler has not done with the message yet
    */
-  call(message: Message, ends?: Ends): boolean {
+  call(message: Message): boolean {
     this.#called++
     const { handler } = this // called without `this`
     let result: unknown
@@ -142,16 +130,22 @@ export class Direct implements Intake, Recipient, Scheduled {
     } catch (error) {
       return this.finish(message, true, error)
     }
-    if (result !== undefined) return this.settle(message, result, ends)
+    if (result !== undefined) return this.settle(message, result)
     this.#returned++
     return false
   }
 
   /** Calls the handler with a message of its own. */
-  receive(message: Message): void {
-    if (this.isOver || this.#isPaused) return this.refuse(message, this.isOver ? 'cancelled' : 'overflowed')
+  receive(event: Envelope): void {
+    const { expiresAt } = event
+    if (this.isOver) return this.refuse(event, 'cancelled')
+    if (expiresAt < Infinity && expiresAt <= this.#host.clock.now()) return this.refuse(event, 'expired')
+    if (this.#isPaused) return this.refuse(event, 'overflowed')
+    const message = new View(event, this)
     this.#called++
     this.#host.tell('delivered', this, message, { deliveryCount: 1 })
+    // Whoever was told may have ended it.
+    if (this.isOver) return void this.finish(message, true, undefined)
     const { handler } = this // called without `this`
     try {
       this.settle(message, handler(message))
@@ -160,13 +154,11 @@ export class Direct implements Intake, Recipient, Scheduled {
     }
   }
 
-  /** Its handler has returned. @param ends if they are there already, and call `over` @returns whether it has not done with the message yet */
-  settle(message: Message, result: unknown, ends?: Ends): boolean {
+  /** Its handler has returned. @returns whether it has not done with the message yet */
+  settle(message: Message, result: unknown): boolean {
     try {
       if (!isThenable(result)) return this.finish(message, false, undefined)
-      const { fulfilled, rejected } = ends ?? this.#endsOf(message)
-      whenSettled(result, fulfilled, rejected)
-      this.#host.workload.busy++
+      this.#await(message, result)
     } catch (error) {
       return this.finish(message, true, error)
     }
@@ -181,11 +173,12 @@ export class Direct implements Intake, Recipient, Scheduled {
   }
 
   /** Calls the handler with an event that stood in line. */
-  receiveLined(message: Message): void {
-    if (this.isOver) return // cancelled, and counted as that
+  receiveLined(event: Envelope): void {
+    // Cancelled, and counted as that.
+    if (this.isOver) return this.#host.ended(this, event, { deliveryCount: 0, end: 'cancelled' })
     this.#special.matched--
     this.#special.queued--
-    this.receive(message)
+    this.receive(event)
     this.#host.moved(this)
   }
 
@@ -205,8 +198,7 @@ export class Direct implements Intake, Recipient, Scheduled {
     const delivery = this.#delayed?.takeDue(now)
     if (delivery === undefined) return
     this.#undelay(delivery)
-    if (delivery.envelope.expiresAt <= now) this.refuse(delivery.envelope, 'expired')
-    else this.receive(new View(delivery.envelope, this))
+    this.#host.dispatcher.fanOut(delivery.envelope, this.directs)
     this.#host.moved(this)
   }
 
@@ -235,8 +227,7 @@ export class Direct implements Intake, Recipient, Scheduled {
   drain(tell: () => void): void {
     this.#host.retire(this)
     const look = (): void => {
-      const { queued, delayed, inFlight } = this.counts
-      if (queued + delayed + inFlight === 0) tell()
+      if (this.size === 0) tell()
     }
     this.watchers = new Set([look])
     this.#change()
@@ -271,6 +262,9 @@ export class Direct implements Intake, Recipient, Scheduled {
     this.#special.cancelled += running
     this.#special.overdue += running
     this.#host.workload.busy -= running
+    const untold = this.#running ?? none
+    this.#running = undefined
+    for (const message of untold) this.#host.ended(this, message, { deliveryCount: 1, end: 'cancelled' })
   }
 
   #change(): void {
@@ -293,35 +287,38 @@ export class Direct implements Intake, Recipient, Scheduled {
     this.#special.delayed--
   }
 
-  #endsOf(message: Message): Ends {
-    // Only an observer wants to know what it was that went well.
-    const fulfilled = this.#host.observed
-      ? () => this.over(message, false)
-      : (this.#succeeded ??= () => this.over(undefined, false))
-    return { fulfilled, rejected: (error) => this.over(message, true, error) }
+  #await(message: Message, result: unknown): void {
+    whenSettled(
+      result,
+      () => this.#over(message, false, undefined),
+      (error) => this.#over(message, true, error),
+    )
+    this.#host.workload.busy++
+    // Only an observer wants to know what it was that is not waited for any more.
+    if (this.#host.observed) (this.#running ??= new Set()).add(message)
   }
 
   /** An async call is over. */
-  over(message: Message | undefined, failed: boolean, error?: unknown): void {
+  #over(message: Message, failed: boolean, error: unknown): void {
     if (this.#isAbandoned) this.#special.overdue--
     else {
+      this.#running?.delete(message)
       this.#host.workload.done()
       this.finish(message, failed, error)
       this.#host.moved(this)
     }
   }
 
-  /** Its handler is done with the message, which may be left out when all went well and nobody observes. */
-  finish(message: Message | undefined, failed: boolean, error: unknown): false {
+  /** Its handler is done with the message. */
+  finish(message: Message, failed: boolean, error: unknown): false {
     const end: End = !failed ? 'acked' : this.isOver ? 'cancelled' : 'dropped'
     this.#returned++
     if (failed) {
       this.#special.acked--
       this.#special[end]++
     }
-    if (message !== undefined && (failed || this.#host.observed))
-      this.#host.ended(this, message, { deliveryCount: 1, end, error })
-    if (this.watchers !== undefined) for (const watch of this.watchers) watch()
+    if (failed || this.#host.observed) this.#host.ended(this, message, { deliveryCount: 1, end, error })
+    if (this.watchers !== undefined) this.#host.moved(this)
     return false
   }
 }

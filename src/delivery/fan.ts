@@ -6,15 +6,14 @@
  * Layer 12.
  */
 import type { Envelope, Recipient } from '../event/envelope.ts'
-import type { Direct, Ends } from './direct.ts'
+import type { Direct } from './direct.ts'
 import type { Handler, Message } from './message.ts'
-import { View } from './view.ts'
 
 export class Fan implements Recipient {
   readonly directs: readonly Direct[]
   /** Those of `directs`, by place. */
   readonly #handlers: readonly Handler[]
-  /** How often a subscription had changed when all of these could share a message; -1 when one of them is not what it was. */
+  /** How often a subscription had changed when all of these could share a message. */
   #plainAt = -1
   /** The place whose handler is being called, or was last, or will be next. */
   #at = 0
@@ -25,11 +24,6 @@ export class Fan implements Recipient {
   #booked = 0
   /** Whole rounds that are not on the books. */
   #rounds = 0
-  /** The event whose async calls `#ends` are told of, and how many of those are not over. */
-  #awaited: Envelope | undefined
-  #running = 0
-  /** By place; made for the first async call and used again, because making them costs as much as a call. */
-  #ends: readonly Ends[] | undefined
 
   constructor(directs: readonly Direct[]) {
     this.directs = directs
@@ -49,7 +43,6 @@ export class Fan implements Recipient {
   /** A subscription is not what it was. */
   stop(): void {
     this.#isStopped = true
-    this.#plainAt = -1
   }
 
   /**
@@ -66,14 +59,7 @@ export class Fan implements Recipient {
     while (!this.#isStopped && this.#at < directs.length) this.#share(event)
     if (this.#booked === 0 && this.#at === directs.length) return this.#rounds++ === 0
     this.#bookCalls()
-    const ends = this.#endsOf(event)
-    for (; this.#at < directs.length; this.#booked = ++this.#at) {
-      const direct = directs[this.#at]!
-      const message = new View(event, direct)
-      if (this.#plainAt !== changes) direct.receive(message)
-      else if (direct.call(message, ends?.[this.#at]) && ends !== undefined) this.#running++
-    }
-    if (this.#running === 0) this.#awaited = undefined
+    for (; this.#at < directs.length; this.#booked = ++this.#at) directs[this.#at]!.receive(event)
     return false
   }
 
@@ -89,22 +75,6 @@ export class Fan implements Recipient {
 
   #bookCalls(): void {
     for (; this.#booked < this.#at; this.#booked++) this.directs[this.#booked]!.count(1, 1)
-  }
-
-  /** What is told of the calls for `event`, unless those of an earlier one are not over. */
-  #endsOf(event: Envelope): readonly Ends[] | undefined {
-    if (this.#running > 0) return undefined
-    this.#awaited = event
-    return (this.#ends ??= this.directs.map((direct) => ({
-      fulfilled: () => this.#over(direct, false),
-      rejected: (error) => this.#over(direct, true, error),
-    })))
-  }
-
-  #over(direct: Direct, failed: boolean, error?: unknown): void {
-    const event = this.#awaited
-    if (--this.#running === 0) this.#awaited = undefined
-    direct.over(event, failed, error)
   }
 
   /** Calls on with one message, until something comes of it. */

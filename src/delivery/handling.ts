@@ -57,6 +57,7 @@ export class Handling extends Consumer {
     place.delivery = delivery
     delivery.place = place
     const message = this.hand(delivery)
+    if (message === undefined) return this.#returned(place, undefined)
     const handler = this.#handler // called without `this`
     let result: unknown
     try {
@@ -79,14 +80,14 @@ export class Handling extends Consumer {
     place.delivery = undefined
     this.counts.overdue++
     this.host.workload.done()
-    this.host.ready(this.queue)
+    this.host.dispatcher.ready(this.queue)
     this.host.moved(this.queue)
   }
 
   #makePlace(): Place {
     const settled = (settlement: Settlement | undefined): void => {
       this.#returned(place, settlement)
-      this.host.resume(this.queue, this)
+      this.host.dispatcher.resume(this.queue, this)
     }
     const place: Place = {
       delivery: undefined,

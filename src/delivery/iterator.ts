@@ -64,7 +64,7 @@ export class Iteration extends Consumer implements AsyncIterableIterator<View, u
     })
     this.#waiting.push(resolve)
     this.queue.reader = this
-    this.host.ready(this.queue)
+    this.host.dispatcher.ready(this.queue)
     return result
   }
 
@@ -161,7 +161,8 @@ export class Iteration extends Consumer implements AsyncIterableIterator<View, u
       hand = { delivery, isUnstamped: false }
     }
     this.queue.times.beginAckWait(hand)
-    return { done: false, value: this.hand(delivery) }
+    const value = this.hand(delivery)
+    return value === undefined ? done() : { done: false, value }
   }
 }
 

@@ -77,8 +77,10 @@ export class MessageQueue implements Scheduled {
     return this.rules.where
   }
 
+  /** How many messages have not come to their end. */
   get size(): number {
-    return this.counts.queued + this.counts.delayed + this.counts.inFlight
+    const { queued, delayed, inFlight } = this.counts
+    return queued + delayed + inFlight
   }
 
   get hasRoom(): boolean {
@@ -103,7 +105,7 @@ export class MessageQueue implements Scheduled {
 
   /** An event has been accepted: a reader that waits is given it at once, because whatever it does with it happens later. */
   wake(): void {
-    if (this.reader !== undefined && !this.reader.read()) this.#host.ready(this)
+    if (this.reader !== undefined && !this.reader.read()) this.#host.dispatcher.ready(this)
   }
 
   /** The next message: from now on it is in flight. */
@@ -186,7 +188,7 @@ export class MessageQueue implements Scheduled {
     else if (!this.#acceptSpecial(event)) return
     this.counts.queued++
     this.#host.workload.busy++
-    if (this.reader === undefined) this.#host.ready(this)
+    if (this.reader === undefined) this.#host.dispatcher.ready(this)
   }
 
   /** @returns whether it is queued, and not delayed */
@@ -227,7 +229,7 @@ export class MessageQueue implements Scheduled {
     } else {
       counts.delayed--
       workload.delayed--
-      if (this.#backlog.letGo(delivery)) this.#host.ready(this)
+      if (this.#backlog.letGo(delivery)) this.#host.dispatcher.ready(this)
     }
   }
 
@@ -268,7 +270,7 @@ export class MessageQueue implements Scheduled {
     this.#backlog.pushBack(delivery)
     const { expiresAt } = delivery.envelope
     if (expiresAt < Infinity) this.times.set(delivery, expiresAt)
-    this.#host.ready(this)
+    this.#host.dispatcher.ready(this)
   }
 
   /** What was in flight waits for its next delivery. */
@@ -288,7 +290,7 @@ export class MessageQueue implements Scheduled {
 
   /** The next message of the same key, if there is one, can go on. */
   #passOn(delivery: Delivery): void {
-    if (delivery.key !== undefined && this.#backlog.release(delivery)) this.#host.ready(this)
+    if (delivery.key !== undefined && this.#backlog.release(delivery)) this.#host.dispatcher.ready(this)
   }
 
   #giveUp(delivery: Delivery, reason: GivenUp, error?: unknown): void {

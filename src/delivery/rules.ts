@@ -9,7 +9,7 @@ import type { CloudEvent } from '../event/cloudevent.ts'
 import type { Envelope } from '../event/envelope.ts'
 import type { End } from '../stats.ts'
 import type { Delivery } from './delivery.ts'
-import type { Message } from './message.ts'
+import type { Handler, Message } from './message.ts'
 import type { Backoff } from './redelivery.ts'
 import type { TimeHost } from './timetable.ts'
 import type { Turn } from './turn.ts'
@@ -45,15 +45,10 @@ interface Host extends TimeHost {
 /** What a queue asks of the broker. */
 export interface QueueHost<Queue> extends Host {
   readonly workload: Workload
+  readonly dispatcher: Server<Queue>
   random(): number
-  /** Something can be delivered. */
-  ready(queue: Queue): void
-  /** As `ready`, told by a promise: nobody waits on the stack, so whoever is free again has the next message at once. */
-  resume(queue: Queue, taker: Taker): void
   /** Nothing is matched for it any more. */
   retire(queue: Queue): void
-  /** With what may be delivered before the event loop has to turn. */
-  readonly dispatcher: { readonly turn: Turn }
   /** A message left, or a handler returned; somebody may be waiting for that. */
   moved(queue: Queue): void
   /** Whether somebody wants to hear of everything, also of acks. */
@@ -61,6 +56,16 @@ export interface QueueHost<Queue> extends Host {
   tell(what: 'delivered' | 'redelivered', queue: Queue, event: Envelope, facts: Facts): void
   ended(queue: Queue, event: Envelope, facts: Facts & { readonly end: End }): void
   deadLetter(queue: Queue, delivery: Delivery, reason: GivenUp, error: unknown): void
+}
+
+/** Who gives queues their turn. */
+export interface Server<Queue> {
+  /** Something can be delivered. */
+  ready(queue: Queue): void
+  /** As `ready`, told by a promise: nobody waits on the stack, so whoever is free again has the next message at once. */
+  resume(queue: Queue, taker: Taker): void
+  /** What may be delivered before the event loop has to turn. */
+  readonly turn: Turn
 }
 
 /** What a subscription that is called inside `publish()` asks of the broker. */
@@ -79,6 +84,8 @@ export interface DirectHost<Direct> extends Host {
 export interface Caller<Direct> {
   /** A subscription does something else with a message than it did before. */
   changed(): void
+  /** Calls the handlers of `targets`, at once or when those of earlier events have been called. */
+  fanOut(event: Envelope, targets: readonly Direct[]): void
   /** Puts what was counted on the books of the subscriptions. @returns whose handler is being called, which is not on its books */
   book(): Direct | undefined
 }
@@ -106,6 +113,15 @@ export interface QueueParts {
   readonly filter: string
   readonly group: string | undefined
   readonly rules: QueueRules
+  /** Its number in the broker. */
+  readonly order: number
+}
+
+/** What a `Direct` is made of. */
+export interface DirectParts {
+  readonly filter: string
+  readonly handler: Handler
+  readonly where: ((event: Message['event']) => boolean) | undefined
   /** Its number in the broker. */
   readonly order: number
 }

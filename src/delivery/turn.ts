@@ -12,14 +12,14 @@ const LONGEST_STRIDE = 64
 
 export class Turn {
   readonly #now: () => number
-  readonly #begin: () => void
+  readonly #begin: (() => void) | undefined
   #deliveries = 0
   /** The clock is read after this many deliveries: 1, 2, 4, ... and from 64 on every 64. */
   #nextReading = 1
   #startedAt: number | undefined
 
   /** @param begin called with the first delivery; `renew` is to be called after the event loop has turned */
-  constructor(now: () => number, begin: () => void = () => {}) {
+  constructor(now: () => number, begin?: () => void) {
     this.#now = now
     this.#begin = begin
   }
@@ -41,7 +41,7 @@ export class Turn {
 
   #check(): boolean {
     const now = this.#now()
-    if (this.#startedAt === undefined) this.#begin()
+    if (this.#startedAt === undefined) this.#begin?.()
     this.#startedAt ??= now
     if (now - this.#startedAt >= MAX_MS) this.#deliveries = MAX_DELIVERIES
     this.#nextReading = Math.min(MAX_DELIVERIES, this.#deliveries + Math.min(this.#deliveries, LONGEST_STRIDE))

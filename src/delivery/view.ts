@@ -8,6 +8,7 @@ import { checkEach, checkOne, DURATION, type Rules } from '../checks.ts'
 import type { BusbarError } from '../errors.ts'
 import type { CloudEvent } from '../event/cloudevent.ts'
 import type { Envelope, Recipient } from '../event/envelope.ts'
+import { contain } from '../promises.ts'
 import type { Delivery, Holder, Settlement } from './delivery.ts'
 import type { Message } from './message.ts'
 
@@ -112,15 +113,18 @@ export class View implements Message, Holder {
   }
 
   expire(error: BusbarError): void {
-    const delivery = this.#delivery
-    if (delivery === undefined || !this.settle({ outcome: 'nack', error })) return
-    settler(this.#recipient).giveUpOn(delivery)
+    if (!this.settle({ outcome: 'nack', error })) return
+    settler(this.#recipient).giveUpOn(this.#delivery as Delivery) // which was just settled
     this.abort(error)
   }
 
   /** Aborts `signal`, also one that nobody has asked for yet. */
   abort(reason: unknown): void {
-    this.onAbort?.(reason)
+    // Whoever has set it can be told nothing else, should it fail.
+    contain(
+      () => this.onAbort?.(reason),
+      () => {},
+    )
     this.#controller ??= new AbortController()
     this.#controller.abort(reason)
   }

@@ -24,6 +24,7 @@ import { closing } from './p8-closing.ts'
 import { ending } from './p8-ending.ts'
 import { deadLetters } from './p9-dead-letters.ts'
 import { time } from './p10-time.ts'
+import { reentrancy } from './reentrancy.ts'
 import { survivors } from './survivors.ts'
 import { traps } from './traps.ts'
 
@@ -46,6 +47,7 @@ const suites: Readonly<Record<string, (create: Create) => void>> = {
   options,
   rest,
   lessons,
+  reentrancy,
   survivors,
   traps,
 }

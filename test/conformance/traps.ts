@@ -140,14 +140,17 @@ export function traps(create: Create): void {
 
     it('is refused only once when the broker closes while others are let in', async ({ broker, subscribe }) => {
       const first = subscribe('a', () => never, { capacity: 1 })
-      const seen = recorder(() => void broker.close({ graceMs: 0 }))
-      subscribe('a', seen.handler, { qos: 0, where: ({ data }) => data === 2 })
+      const closing = ({ data }: { readonly data?: unknown }): boolean => {
+        if (data === 2) void broker.close({ graceMs: 0 })
+        return true
+      }
+      subscribe('a', () => {}, { qos: 0, where: closing })
       void broker.publish('a', 1)
       const waiting = [2, 3].map((data) => codeOf(broker.publish('a', data)))
       await turn()
       await first.unsubscribe()
-      assert.deepEqual(await Promise.all(waiting), [undefined, 'ERR_CLOSED'])
-      assertStats(broker.stats(), { waiting: 0, published: 2, refused: 1 })
+      assert.deepEqual(await Promise.all(waiting), ['ERR_CLOSED', 'ERR_CLOSED'])
+      assertStats(broker.stats(), { waiting: 0, published: 1, refused: 2 })
     })
   })
 

@@ -97,6 +97,11 @@ export class ReferenceQueue {
     while (this.replaying[0] && !this.isFull) this.offer(this.replaying.shift() ?? assert.fail(), this.#now(), false)
   }
 
+  /** Nobody waits any longer: what is left of the history comes in, beyond the capacity. */
+  #replayAll(): void {
+    for (const event of this.replaying.splice(0)) this.offer(event, this.#now(), true)
+  }
+
   #makeRoom(now: number): boolean {
     this.assertNothingIsOver(now)
     assert.notEqual(this.options.overflow, 'wait', 'accepted although a queue is full')
@@ -353,8 +358,8 @@ export class ReferenceQueue {
       for (const delivery of this.#held(member)) this.#giveBack(delivery, now)
       return
     }
+    this.#replayAll()
     this.state = 'over'
-    this.replaying = []
     for (const pair of [...this.pairs]) if (pair.state !== 'inFlight') this.#end(pair, 'cancelled')
   }
 
@@ -384,7 +389,7 @@ export class ReferenceQueue {
 
   /** Nothing is matched for it any more, not even dead letters. */
   drain(): void {
-    this.replaying = []
+    this.#replayAll()
     this.isClosing = false
     if (this.state === 'open') this.state = 'draining'
   }
@@ -392,7 +397,7 @@ export class ReferenceQueue {
   /** The broker closes: what is delayed beyond `graceEnd` has no chance any more. */
   closeAt(graceEnd: number): void {
     this.graceEnd = graceEnd
-    this.replaying = []
+    this.#replayAll()
     this.isClosing = this.state === 'open'
     if (this.isClosing) this.state = 'draining'
     for (const pair of [...this.pairs])
@@ -402,7 +407,6 @@ export class ReferenceQueue {
   /** The grace time is over. */
   cut(): void {
     this.state = 'over'
-    this.replaying = []
     for (const pair of [...this.pairs]) this.#end(pair, 'cancelled')
     for (const member of this.members) member.isOpen = false
     for (const delivery of this.deliveries) delivery.isCurrent = false

@@ -158,10 +158,15 @@ export abstract class World {
     this.#handed = undefined
     this.reference.moveTo(at)
     const isBehind = ({ real, queue }: Sub): boolean => real.stats().delivered > queue.counts.delivered
-    const taker = this.subs.find(
-      (one) =>
-        one.queue.options.filter === filter && one.member.isIterator && isBehind(one) && one.queue.hasSlot(one.member),
-    )
+    const mayTake = (one: Sub): boolean =>
+      one.queue.options.filter === filter && one.member.isIterator && isBehind(one) && one.queue.hasSlot(one.member)
+    // Two queues may have the same filter, and both be behind.
+    const isNext = ({ queue }: Sub): boolean => {
+      const pair = queue.next(id, at)
+      return pair?.event.id === id && pair.count + 1 === deliveryCount
+    }
+    const takers = this.subs.filter(mayTake)
+    const taker = takers.find(isNext) ?? takers[0]
     if (taker === undefined && this.#takeOnce(handed)) return
     assert.ok(taker, `${id} handed over although nobody asked for it`)
     const delivery = taker.queue.start(taker.member, at, id)
