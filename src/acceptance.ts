@@ -258,8 +258,8 @@ export class Acceptance {
     const { extensions, ttlMs = 0 } = checked
     if (this.#hub.clock.wallTime() + ttlMs > LAST_DATE_MS) refuseOption('ttlMs', 'it ends after the last date there is')
     if (this.#hub.history === undefined && asksForTimeOnly(checked)) return this.#share(checked)
-    const attributes = { ...checkAttributes(checked), ...(extensions !== undefined && checkExtensions(extensions)) }
-    return extrasOf(attributes, checked)
+    const attributes = checkAttributes(checked)
+    return extrasOf(extensions === undefined ? attributes : checkExtensions(extensions, attributes), checked)
   }
 
   /** A million events that wait should not hold a million objects that say the same. */

@@ -178,18 +178,24 @@ export function checkAttributes(given: EventAttributes): CheckedAttributes {
  * A checked copy of extension attributes, own properties only; what is
  * `undefined` is left out. Names longer than 20 characters are legal.
  *
+ * @param checked what they are added to, and which is returned
  * @throws {BusbarError} `ERR_EVENT_INVALID`
  */
 export function checkExtensions(
   given: Readonly<Record<string, ExtensionValue | undefined>>,
-): Readonly<Record<string, ExtensionValue>> {
+  checked: CheckedAttributes = {},
+): CheckedAttributes & Readonly<Record<string, ExtensionValue>> {
   if (typeof given !== 'object' || given === null || Array.isArray(given)) refuse('extensions', given, 'is no object')
-  const present = Object.entries(given).filter((entry) => entry[1] !== undefined)
-  for (const [name, value] of present) {
+  // One property after the other, because V8 takes several times as long to spread this many into one object.
+  const added = checked as CheckedAttributes & Record<string, ExtensionValue>
+  for (const name of Object.keys(given)) {
+    const value = given[name]
+    if (value === undefined) continue
     if (CORE.has(name)) refuse(name, value, 'is no extension')
     checkAttribute(name, value)
+    added[name] = value
   }
-  return Object.fromEntries(present) as Record<string, ExtensionValue> // the undefined ones are filtered out
+  return added
 }
 
 /**
