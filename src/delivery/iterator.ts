@@ -50,6 +50,7 @@ export class Iteration extends Consumer implements AsyncIterableIterator<View, u
   }
 
   next(): Promise<Result> {
+    this.queue.reader = undefined
     this.#makeRoomInHand()
     if (this.#isOver) return Promise.resolve(done())
     const delivery = this.#waiting.isEmpty ? this.#take() : undefined
@@ -105,10 +106,14 @@ export class Iteration extends Consumer implements AsyncIterableIterator<View, u
     await this.return()
   }
 
-  /** The message in hand goes first: the next one may have the same key. */
+  /** The message in hand goes first: the next one may have the same key. What comes in for it waits for its turn. */
   override take(): Delivery | undefined {
-    if (this.queue.counts.queued > 0) this.#makeRoomInHand()
-    return super.take()
+    const { queue } = this
+    queue.reader = undefined
+    if (queue.counts.queued > 0) this.#makeRoomInHand()
+    const delivery = queue.take()
+    queue.reader = this
+    return delivery
   }
 
   deliver(delivery: Delivery): void {

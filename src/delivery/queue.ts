@@ -105,7 +105,7 @@ export class MessageQueue implements Scheduled {
 
   /** An event has been accepted: a reader that waits is given it at once, because whatever it does with it happens later. */
   wake(): void {
-    if (this.reader !== undefined && !this.reader.read()) this.#host.dispatcher.ready(this)
+    if (!this.reader?.read()) this.#host.dispatcher.ready(this)
   }
 
   /** The next message: from now on it is in flight. */
@@ -188,7 +188,6 @@ export class MessageQueue implements Scheduled {
     else if (!this.#acceptSpecial(event)) return
     this.counts.queued++
     this.#host.workload.busy++
-    if (this.reader === undefined) this.#host.dispatcher.ready(this)
   }
 
   /** @returns whether it is queued, and not delayed */

@@ -170,6 +170,17 @@ export function iterators(create: Create): void {
       })
     }
 
+    it('keep the message in hand when what gets in for the one before has to wait', async (bench) => {
+      const { broker, clock, subscribe } = bench
+      const subscription = subscribe('a', undefined, { capacity: 2 })
+      const iterator = subscription[Symbol.asyncIterator]()
+      const asked = [iterator.next(), iterator.next(), iterator.next()]
+      for (const delayMs of [0, 5, 9]) void broker.publish('a', delayMs, { delayMs })
+      await clock.advance(5)
+      assert.deepEqual(values(await Promise.all(asked.slice(0, 2))), [0, 5])
+      assertStats(subscription.stats(), { acked: 1, inFlight: 1, delayed: 1 })
+    })
+
     it('still hand out what is queued while the broker closes', async ({ broker, subscribe }) => {
       const subscription = subscribe('a', undefined)
       for (const data of [1, 2]) await broker.publish('a', data)

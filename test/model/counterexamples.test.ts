@@ -135,6 +135,27 @@ const scenarios: Readonly<Record<string, readonly Step[]>> = {
     publish('a', { many: 3 }),
     { do: 'close', graceMs: 0 },
   ],
+  'acks only what makes way for another message while a delayed one gets in': [
+    on('a', { form: 'iterator', capacity: 2, overflow: 'wait', maxDeliveries: 1 }),
+    { do: 'next', at: 0, times: 4 },
+    publish('a'),
+    publish('a', { delayMs: UNIT + 4 }),
+    publish('a', { delayMs: 5 * UNIT + 4 }),
+    advance(100),
+  ],
+  'goes on with what has no key while an ordered queue holds back an older one by its key': [
+    on('a', {
+      concurrency: 5,
+      ackWaitMs: 10 * UNIT,
+      maxDeliveries: 2,
+      ordered: true,
+      script: [{ when: 'held', how: 'ack' }],
+    }),
+    publish('a', { key: 'k', delayMs: UNIT + 4 }),
+    publish('a'),
+    publish('a', { key: 'k' }),
+    advance(21),
+  ],
 }
 
 describe('counterexamples', () => {

@@ -149,12 +149,13 @@ export class ReferenceQueue {
     // What had its turn but for its key stands among those that are due.
     const keyed = ready.filter((pair) => pair.event.key !== undefined).sort(byOrder)[0]
     if (keyed?.event.id === id) return keyed
-    // In an ordered queue the message that held back its key may go on before those that it held back.
-    const holder = ready.find((pair) => pair.event.id === id)
-    if (this.options.ordered && holder?.isRedelivery && holder.event.key !== undefined) {
-      const passed = ready.slice(0, ready.indexOf(holder))
-      if (passed.every(({ event, front }) => front && event.key === holder.event.key)) return holder
-    }
+    // In an ordered queue the message that held back its key may go on before those that it held back; others pass them meanwhile.
+    const at = ready.findIndex((pair) => pair.event.id === id)
+    const chosen = ready[at]
+    const hasHolder = (key: string): boolean => ready.slice(at).some((one) => one.isRedelivery && one.event.key === key)
+    const waits = ({ event: { key }, front }: Pair): boolean => front && key !== undefined && hasHolder(key)
+    const mayGoOn = this.options.ordered && chosen !== undefined && (chosen.isRedelivery || !waits(chosen))
+    if (mayGoOn && ready.slice(0, at).every(waits)) return chosen
     const before = ready.find((pair) => pair.due !== now || (pair.due === pair.event.due && !pair.front))
     return before?.event.id === id ? before : first
   }
