@@ -76,10 +76,9 @@ export class Line {
     const waiters = [...this.#lines.values()].flatMap((line) => line.toArray())
     for (const queue of this.#lines.keys()) queue.hasLine = false
     this.#lines.clear()
-    this.#size = 0
     for (const waiter of waiters) {
       if (waiter.isOver) continue
-      waiter.isOver = true
+      this.leave(waiter)
       waiter.refuse(error)
     }
   }

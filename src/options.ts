@@ -65,7 +65,7 @@ export interface SubscribeOptions {
   readonly deadLetterTopic?: string
   /** Which matching events to take; runs when an event is accepted. Default: all. */
   readonly where?: (event: CloudEvent) => boolean
-  /** Which events to begin with; anything but `'now'` needs `history`. Default `'now'`. */
+  /** Which events to begin with; anything but `'now'` needs `history`. All that is published from now on comes anyway. Default `'now'`. */
   readonly from?: From
   /** Ends the subscription when it aborts, as `unsubscribe()` does. */
   readonly signal?: AbortSignal

@@ -12,6 +12,7 @@ import type { Handler } from './delivery/message.ts'
 import { MessageQueue } from './delivery/queue.ts'
 import type { DirectParts } from './delivery/rules.ts'
 import type { BusbarError } from './errors.ts'
+import type { Envelope } from './event/envelope.ts'
 import type { Hub } from './hub.ts'
 import { checkAgreement, type Settings, type SubscribeOptions, settle } from './options.ts'
 import { done } from './promises.ts'
@@ -139,7 +140,8 @@ export class Registry implements Keeper {
   #direct(filter: string, handler: Handler, where: DirectParts['where']): Direct {
     const hub = this.#hub
     const direct = new Direct({ filter, handler, where, order: ++hub.order }, hub)
-    this.#add(direct)
+    this.#targets.add(direct)
+    hub.router.add(direct)
     return direct
   }
 
@@ -162,33 +164,35 @@ export class Registry implements Keeper {
   #open(filter: string, settings: Settings, key: string | undefined): MessageQueue {
     const hub = this.#hub
     const queue = new MessageQueue({ filter, group: settings.group, rules: settings, order: ++hub.order }, hub)
-    this.#add(queue)
+    this.#targets.add(queue)
     if (key !== undefined) this.#groups.set(key, { queue, settings })
-    if (!settings.signal?.aborted) this.#replay(queue, settings)
+    const past = settings.signal?.aborted ? [] : this.#recall(queue, settings)
+    hub.router.add(queue)
+    this.#replay(queue, past)
     return queue
   }
 
-  #add(target: MessageQueue | Direct): void {
-    this.#targets.add(target)
-    this.#hub.router.add(target)
-  }
-
-  /** What there was before, as far as it is wanted: what finds no room by the rules of the queue waits at the head of its line, and goes beyond its capacity when the line ends. */
-  #replay(queue: MessageQueue, { from }: Settings): void {
+  /** What there was before, as far as it is wanted. What a `where` publishes meanwhile came before the subscription. */
+  #recall(queue: MessageQueue, { from }: Settings): readonly Envelope[] {
     const hub = this.#hub
-    if (hub.history === undefined || from === 'now') return
+    if (hub.history === undefined || from === 'now') return []
     const sequence = from === 'oldest' ? undefined : from.sequence
     const { events, missing } = hub.history.replay((topic) => matches(queue.filter, topic, hub.dialect), sequence)
     queue.counts.skipped += missing
     const now = hub.clock.now()
-    for (const event of events) {
-      if (event.expiresAt <= now || !hub.accepts(queue, event)) continue
+    return events.filter((event) => event.expiresAt > now && hub.accepts(queue, event))
+  }
+
+  /** What finds no room by the rules of the queue waits at the head of its line, and goes beyond its capacity when the line ends. */
+  #replay(queue: MessageQueue, past: readonly Envelope[]): void {
+    for (const event of past) {
       const enter = (): undefined => {
         if (queue.isOver) return
         queue.offer(event, false)
         queue.wake()
       }
-      if (queue.mayWait && queue.isFull) hub.line.join(queue, { order: 0, isOver: false, enter, refuse: enter })
+      const waiter = { order: 0, isOver: false, enter, refuse: enter }
+      if (queue.mayWait && queue.isFull) this.#hub.line.join(queue, waiter)
       else enter()
     }
   }

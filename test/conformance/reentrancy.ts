@@ -297,6 +297,37 @@ export function reentrancy(create: Create): void {
     })
   })
 
+  describe('a broker that closes', () => {
+    it('refuses a publish once that somebody aborts who hears of another', async () => {
+      const stop = new AbortController()
+      const { broker, subscribe } = begin(create, { observer: { refused: () => stop.abort('mine') } })
+      subscribe('a', () => never, { capacity: 1 })
+      void broker.publish('a', 0)
+      const first = codeOf(broker.publish('a', 1))
+      const second = codeOf(broker.publish('a', 2, { signal: stop.signal }))
+      await broker.close({ graceMs: 0 })
+      assert.deepEqual([await first, await second], ['ERR_CLOSED', 'mine'])
+      assertStats(broker.stats(), { waiting: 0, refused: 2 })
+    })
+  })
+
+  describe('a where that publishes while it looks at the history', () => {
+    it('puts nothing before that', async () => {
+      const { broker, subscribe } = begin(create, { history: { size: 10 } })
+      for (const data of [1, 2]) await broker.publish('a', data)
+      const where = ({ data }: { readonly data?: unknown }): boolean => {
+        if (data === 1) void broker.publish('a', 'meanwhile')
+        return true
+      }
+      const seen = recorder()
+      subscribe('a', seen.handler, { from: 'oldest', where })
+      await broker.publish('a', 3)
+      await turn()
+      assert.deepEqual(seen.data(), [1, 2, 3])
+      assert.equal(broker.lastSequence('a'), 4)
+    })
+  })
+
   describe('history that waits for room', () => {
     const past: BrokerOptions = { history: { size: 10 } }
     const fill = async ({ broker }: ReturnType<typeof begin>): Promise<void> => {
