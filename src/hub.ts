@@ -42,7 +42,6 @@ type Target = MessageQueue | Direct
 
 export class Hub implements QueueHost<MessageQueue>, DirectHost<Direct> {
   readonly clock: Clock
-  readonly random: () => number
   readonly dialect: Dialect
   readonly router: Router
   readonly history: History | undefined
@@ -61,12 +60,13 @@ export class Hub implements QueueHost<MessageQueue>, DirectHost<Direct> {
   /** What the observer is told of when it is done. */
   #untold: Told[] | undefined
   readonly #onError: BrokerSettings['onError']
+  readonly #random: () => number
   readonly schedule: Schedule
 
   constructor(settings: BrokerSettings, deadLetter: Hub['deadLetter']) {
     const { clock, random, dialect, history, observer, onError } = settings
     this.clock = clock
-    this.random = random
+    this.#random = random
     this.dialect = dialect
     this.router = new Router(dialect)
     this.history = history && new History(history.size)
@@ -76,6 +76,18 @@ export class Hub implements QueueHost<MessageQueue>, DirectHost<Direct> {
     this.deadLetter = deadLetter
     this.dispatcher = new Dispatcher(clock, this.workload, () => this.#tellIdle())
     this.schedule = new Schedule(clock)
+  }
+
+  /** A number for jitter; 1, which is none, when the user's is out of bounds. */
+  readonly random = (): number => {
+    try {
+      const number = Number(this.#random())
+      return number >= 0 && number < 1 ? number : refuseOption('random', `it returned ${number}`)
+    } catch (error) {
+      // Later, because a message is about to be settled.
+      void done.then(() => this.report(error, { kind: 'random' }))
+      return 1
+    }
   }
 
   params(filter: string, topic: string): readonly string[] {

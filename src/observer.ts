@@ -49,8 +49,8 @@ export interface Observer {
 
 /** Where an error given to `onError` comes from. */
 export interface ErrorContext {
-  /** A handler failed for the last time, a `where` threw, or an observer did. */
-  readonly kind: 'handler' | 'where' | 'observer'
+  /** A handler failed for the last time, a `where` threw, an observer did, or `random` gave no number in [0, 1). */
+  readonly kind: 'handler' | 'where' | 'observer' | 'random'
   readonly topic?: string
   readonly filter?: string
   readonly deliveryCount?: number

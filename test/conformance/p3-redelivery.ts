@@ -2,7 +2,19 @@
 import assert from 'node:assert/strict'
 import { describe } from 'node:test'
 import type { Handler, SubscribeOptions } from '../../src/index.ts'
-import { assertStats, type Bench, type Create, claims, codeOf, DAY, HOUR, never, recorder, turn } from './harness.ts'
+import {
+  assertStats,
+  type Bench,
+  begin,
+  type Create,
+  claims,
+  codeOf,
+  DAY,
+  HOUR,
+  never,
+  recorder,
+  turn,
+} from './harness.ts'
 
 /** Everything that offers a message again on the schedule of the subscription. */
 const nacks: Readonly<Record<string, Handler>> = {
@@ -15,6 +27,15 @@ const nacks: Readonly<Record<string, Handler>> = {
     throw new Error('no')
   },
   'an ack wait over': () => never,
+}
+
+/** What is no source of random numbers. */
+const bad: Readonly<Record<string, () => number>> = {
+  throws: () => assert.fail('mine'),
+  'gives NaN': () => Number.NaN,
+  'gives -1': () => -1,
+  'gives 1': () => 1,
+  'gives Infinity': () => Infinity,
 }
 
 /** What the default schedule waits after delivery n, before chance. */
@@ -111,6 +132,17 @@ export function redelivery(create: Create): void {
         assert.deepEqual(await times(bench, { backoff }, DAY * 200), sums(waits))
       })
     }
+
+    for (const [what, random] of Object.entries(bad))
+      it(`waits without jitter, and says so, when random ${what}`, async () => {
+        let isMade = false
+        const bench = begin(create, { random: () => (isMade ? random() : 0.5) })
+        isMade = true
+        assert.deepEqual(await times(bench, { maxDeliveries: 3 }, HOUR), sums([100, 200]))
+        const kinds = bench.errors.map(({ context }) => context.kind)
+        assert.deepEqual(kinds, ['random', 'random', 'handler'])
+        assertStats(bench.broker.stats(), { exhausted: 1, inFlight: 0 })
+      })
 
     it('never makes a hot loop of a factor that grows beyond all numbers', async (bench) => {
       const at = await times(bench, { backoff: { delayMs: 1, factor: 1e200, maxDelayMs: 10, jitter: 0 } }, 100)
