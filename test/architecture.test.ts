@@ -46,7 +46,7 @@ const layers: readonly (readonly string[])[] = [
   // One subscription's work.
   ['event/dead-letter.ts', 'history.ts', 'subscription.ts', 'delivery/delivery.ts'],
   ['delivery/lanes.ts', 'delivery/timetable.ts', 'delivery/view.ts'],
-  ['delivery/backlog.ts', 'delivery/rules.ts'],
+  ['delivery/backlog.ts', 'delivery/delays.ts', 'delivery/rules.ts'],
   ['delivery/rotation.ts'],
   ['delivery/queue.ts'],
   ['line.ts', 'options.ts'],

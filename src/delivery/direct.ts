@@ -10,18 +10,15 @@ import type { Envelope, Recipient } from '../event/envelope.ts'
 import { done, isThenable, whenSettled } from '../promises.ts'
 import { type Counts, type End, zeroCounts } from '../stats.ts'
 import type { Intake } from '../subscription.ts'
-import type { Scheduled } from '../time/schedule.ts'
-import { NOWHERE } from '../time/timed.ts'
-import { Delivery } from './delivery.ts'
+import { Delays } from './delays.ts'
 import type { Handler, Message } from './message.ts'
 import type { DirectHost, DirectParts } from './rules.ts'
-import { Timetable } from './timetable.ts'
 import { View } from './view.ts'
 
 const none: readonly never[] = Object.freeze([])
 
 /** It is also the route of topics that lead to it alone; what publishing reads on the way to the handler comes first. */
-export class Direct implements Intake, Recipient, Scheduled {
+export class Direct implements Intake, Recipient {
   /** Itself, while receiving is nothing but calling the handler, so that `call` will do. */
   only: Direct | undefined
   readonly handler: Handler
@@ -35,8 +32,6 @@ export class Direct implements Intake, Recipient, Scheduled {
   readonly order: number
   /** Declared only: nobody waits for room here. */
   declare readonly hasLine?: undefined
-  /** Written by the broker's schedule. */
-  position: number = NOWHERE
   isRetired = false
   /** Why nothing is delivered any more. */
   #closed: BusbarError | undefined
@@ -46,10 +41,13 @@ export class Direct implements Intake, Recipient, Scheduled {
   #isPaused = false
   /** Whether calling the handler is all there is to do. */
   mayShare = false
-  /** What else there is to count, made when there is something; `acked` is what `#returned` has to be corrected by. */
+  /**
+   * What else there is to count, made when there is something: `acked` is what `#returned` has to be corrected by,
+   * `matched` what came to its end without a call.
+   */
   #counted: Counts | undefined
-  /** Events that wait for their time; made when the first one comes. */
-  #delayed: Timetable | undefined
+  /** Made when the first event comes that has to wait. */
+  #delays: Delays | undefined
   /** Handlers that have not returned are not waited for any more. */
   #isAbandoned = false
   #controller: AbortController | undefined
@@ -78,10 +76,13 @@ export class Direct implements Intake, Recipient, Scheduled {
     const isCalled = this.#host.dispatcher.book() === this
     const called = this.#called + Number(isCalled)
     const counts = { ...zeroCounts(), ...this.#counted }
-    counts.matched += called
-    counts.delivered += called
+    counts.delayed = this.#delays?.size ?? 0
+    counts.matched += called + counts.queued + counts.delayed
+    counts.delivered = called
     counts.acked += this.#returned
-    counts.inFlight += called - this.#returned
+    counts.inFlight = called - this.#returned
+    // Here there is no other way to miss an event.
+    counts.skipped = counts.overflowed
     return counts
   }
 
@@ -109,10 +110,6 @@ export class Direct implements Intake, Recipient, Scheduled {
     this.#controller ??= new AbortController()
     if (this.#closed !== undefined) this.#controller.abort(this.#closed)
     return this.#controller.signal
-  }
-
-  get nextDeadline(): number {
-    return this.#delayed?.next ?? Infinity
   }
 
   /**
@@ -167,16 +164,15 @@ export class Direct implements Intake, Recipient, Scheduled {
 
   /** The event will be received later, in line. */
   line(): void {
-    this.#special.matched++
     // Whoever looked at the event before may have ended this one.
-    this.#special[this.isOver ? 'cancelled' : 'queued']++
+    if (this.isOver) this.#miss('cancelled', 1)
+    else this.#special.queued++
   }
 
   /** Calls the handler with an event that stood in line. */
   receiveLined(event: Envelope): void {
     // Cancelled, and counted as that.
     if (this.isOver) return this.#host.ended(this, event, { deliveryCount: 0, end: 'cancelled' })
-    this.#special.matched--
     this.#special.queued--
     this.receive(event)
     this.#host.moved(this)
@@ -184,38 +180,27 @@ export class Direct implements Intake, Recipient, Scheduled {
 
   /** The event will be received when it is due, or it expires before that. */
   delay(event: Envelope): void {
-    this.#host.workload.delayed++
-    this.#special.matched++
-    this.#special.delayed++
-    const delivery = new Delivery(event, 0)
-    delivery.state = 'delayed'
-    this.#delayed ??= new Timetable(this, this.#host, Infinity)
-    this.#delayed.set(delivery, event.endOfDelay(event.dueAt))
-  }
-
-  /** Calls the handler with the first event that is due. */
-  fire(now: number): void {
-    const delivery = this.#delayed?.takeDue(now)
-    if (delivery === undefined) return
-    this.#undelay(delivery)
-    this.#host.dispatcher.fanOut(delivery.envelope, this.directs)
-    this.#host.moved(this)
+    this.#delays ??= new Delays(this.order, this.#host, (due) => {
+      this.#host.dispatcher.fanOut(due, this.directs)
+      this.#host.moved(this)
+    })
+    this.#delays.add(event)
   }
 
   /** What is delayed beyond `time` is cancelled. */
   setHorizon(time: number): void {
-    this.#delayed?.endDelayed(time, (delivery) => {
-      this.#undelay(delivery)
-      this.refuse(delivery.envelope, 'cancelled')
-    })
+    this.#delays?.cancel(time, (event) => this.refuse(event, 'cancelled'))
   }
 
   /** The event has matched, and comes to its end without having been delivered. */
   refuse(message: Message, end: End): void {
-    this.#special.matched++
-    this.#special[end]++
-    if (end === 'overflowed') this.#special.skipped++
+    this.#miss(end, 1)
     this.#host.ended(this, message, { deliveryCount: 0, end })
+  }
+
+  #miss(end: End, count: number): void {
+    this.#special.matched += count
+    this.#special[end] += count
   }
 
   /** Delivers nothing while it is paused. */
@@ -248,7 +233,7 @@ export class Direct implements Intake, Recipient, Scheduled {
     this.#closed ??= reason
     this.#change()
     this.setHorizon(-Infinity)
-    this.#special.cancelled += this.#special.queued
+    this.#miss('cancelled', this.#special.queued)
     this.#special.queued = 0
     this.#controller?.abort(reason)
   }
@@ -276,15 +261,6 @@ export class Direct implements Intake, Recipient, Scheduled {
     const isPlain = !this.isOver && !this.#isPaused && !this.#host.observed && this.watchers === undefined
     this.only = isPlain && !this.isSelective ? this : undefined
     this.mayShare = isPlain
-  }
-
-  /** A delayed event goes on; it is counted anew. */
-  #undelay(delivery: Delivery): void {
-    this.#delayed?.clear(delivery)
-    delivery.state = 'ended'
-    this.#host.workload.delayed--
-    this.#special.matched--
-    this.#special.delayed--
   }
 
   #await(message: Message, result: unknown): void {
