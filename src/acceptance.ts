@@ -17,7 +17,7 @@ import type { Isolator } from './event/isolation.ts'
 import type { Hub } from './hub.ts'
 import type { Waiter } from './line.ts'
 import { checkPublish, type PublishOptions } from './options.ts'
-import { done, handled } from './promises.ts'
+import { done, handled, refusal } from './promises.ts'
 import type { Route } from './router.ts'
 
 /** Whom an event is for. */
@@ -68,7 +68,7 @@ export class Acceptance {
       this.#hub.dispatcher.call(event, only)
       return done
     } catch (error) {
-      return this.#refuse(error, topic)
+      return refusal(this.#count(error, topic))
     }
   }
 
@@ -222,10 +222,6 @@ export class Acceptance {
         line.join(full, waiter)
       }),
     )
-  }
-
-  #refuse(error: unknown, topic: unknown): Promise<never> {
-    return handled(Promise.reject(this.#count(error, topic)))
   }
 
   #count(error: unknown, topic: unknown): unknown {

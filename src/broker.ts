@@ -21,7 +21,7 @@ import {
   type PublishOptions,
   type SubscribeOptions,
 } from './options.ts'
-import { handled } from './promises.ts'
+import { handled, refusal } from './promises.ts'
 import { Registry } from './registry.ts'
 import { type BrokerStats, type CloseReport, endsSince } from './stats.ts'
 import type { Subscription } from './subscription.ts'
@@ -207,7 +207,7 @@ export class Broker<in out Topics extends object = AnyTopics, in out D extends D
     try {
       return (this.#closing ??= this.#close(checkClose(options).graceMs ?? 5000))
     } catch (error) {
-      return handled(Promise.reject(error))
+      return refusal(error)
     }
   }
 

@@ -186,10 +186,7 @@ export class Hub implements QueueHost<MessageQueue>, DirectHost<Direct> {
     try {
       const wanted: unknown = where(event.event)
       if (!isThenable(wanted)) return Boolean(wanted)
-      contain(
-        () => wanted,
-        () => {},
-      )
+      contain(() => wanted)
       return refuseOption('where', 'it returned a promise')
     } catch (error) {
       this.report(error, { kind: 'where', topic: event.topic, filter, event: event.event })
@@ -201,10 +198,7 @@ export class Hub implements QueueHost<MessageQueue>, DirectHost<Direct> {
   report(error: unknown, context: ErrorContext): void {
     const onError: (error: unknown, context: ErrorContext) => unknown = this.#onError
     // When that fails there is nobody left to tell.
-    contain(
-      () => onError(error, context),
-      () => {},
-    )
+    contain(() => onError(error, context))
   }
 
   #tellIdle(): void {

@@ -10,8 +10,13 @@ export const done: Promise<void> = Promise.resolve()
 
 /** A promise whose rejection is known otherwise, so that it never becomes an unhandled one. */
 export function handled<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => {})
+  promise.catch(nothing)
   return promise
+}
+
+/** A refusal that may be left alone. */
+export function refusal(error: unknown): Promise<never> {
+  return handled(Promise.reject(error))
 }
 
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
@@ -36,11 +41,13 @@ export function whenSettled(
   then.call(promise instanceof Promise ? promise : Promise.resolve(promise), fulfilled, rejected)
 }
 
-/** Calls what a user has given us. @param failed told what it throws, or rejects with later */
-export function contain(call: () => unknown, failed: (error: unknown) => void): void {
+function nothing(): void {}
+
+/** Calls what a user has given us. @param failed told what it throws, or rejects with later; nobody, if there is nobody to tell */
+export function contain(call: () => unknown, failed: (error: unknown) => void = nothing): void {
   try {
     const result = call()
-    if (isThenable(result)) whenSettled(result, () => {}, failed)
+    if (isThenable(result)) whenSettled(result, nothing, failed)
   } catch (error) {
     failed(error)
   }

@@ -16,7 +16,7 @@ import type { Envelope } from './event/envelope.ts'
 import type { Hub } from './hub.ts'
 import { checkAgreement, type Settings, type SubscribeOptions, settle } from './options.ts'
 import { done } from './promises.ts'
-import { addCounts, type Counts, zeroCounts } from './stats.ts'
+import { addCounts, type Counts, heldIn, zeroCounts } from './stats.ts'
 import { closedError, type Intake, type Keeper, Subscription } from './subscription.ts'
 import { matches } from './topic/params.ts'
 import { checkFilter, checkTopic } from './topic/topic.ts'
@@ -95,7 +95,7 @@ export class Registry implements Keeper {
 
   /** The filters of those that have something to do, for an error message. */
   describe(): string {
-    const busy = [...this.#targets].filter(({ size }) => size > 0)
+    const busy = [...this.#targets].filter(({ counts }) => heldIn(counts) > 0)
     return busy.map(({ filter }) => filter).join(', ')
   }
 
@@ -117,10 +117,11 @@ export class Registry implements Keeper {
   #forgetEnded(): void {
     if (this.#isClosing || this.#hub.dispatcher.isCalling) return
     for (const target of this.#targets) {
+      const { isOver, counts } = target
       // It may be about to cancel what is queued and delayed, and this is asked by whoever is told of that.
-      if (!target.isOver || target.size + target.counts.overdue > 0) continue
+      if (!isOver || heldIn(counts) + counts.overdue > 0) continue
       this.#targets.delete(target)
-      addCounts(this.#past, target.counts)
+      addCounts(this.#past, counts)
     }
   }
 

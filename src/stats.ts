@@ -72,6 +72,11 @@ export function zeroCounts(): Counts {
 const NAMES = Object.keys(zeroCounts()) as readonly (keyof Counts)[] // all keys of Counts, by construction
 const ENDS = NAMES.slice(1, 8) as readonly End[] // the seven after `matched`
 
+/** How many messages have not come to their end. */
+export function heldIn({ queued, delayed, inFlight }: SubscriptionStats): number {
+  return queued + delayed + inFlight
+}
+
 export function addCounts(sum: Counts, more: SubscriptionStats): void {
   for (const name of NAMES) sum[name] += more[name]
 }

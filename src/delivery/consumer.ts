@@ -6,7 +6,7 @@
  * Layer 11.
  */
 import type { BusbarError } from '../errors.ts'
-import type { Counts } from '../stats.ts'
+import { type Counts, heldIn } from '../stats.ts'
 import type { Intake } from '../subscription.ts'
 import type { Delivery, Settlement } from './delivery.ts'
 import type { MessageQueue } from './queue.ts'
@@ -80,7 +80,7 @@ export abstract class Consumer implements Intake, Settler {
     const { queue } = this
     const leavesOthers = this.#leave()
     const look = (): void => {
-      if ((!leavesOthers && queue.size > 0) || this.running.length > 0) return
+      if ((!leavesOthers && heldIn(queue.counts) > 0) || this.running.length > 0) return
       queue.watchers?.delete(look)
       done()
     }

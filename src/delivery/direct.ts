@@ -8,7 +8,7 @@
 import type { BusbarError } from '../errors.ts'
 import type { Envelope, Recipient } from '../event/envelope.ts'
 import { done, isThenable, whenSettled } from '../promises.ts'
-import { type Counts, type End, zeroCounts } from '../stats.ts'
+import { type Counts, type End, heldIn, zeroCounts } from '../stats.ts'
 import type { Intake } from '../subscription.ts'
 import { Delays } from './delays.ts'
 import type { Handler, Message } from './message.ts'
@@ -88,12 +88,6 @@ export class Direct implements Intake, Recipient {
 
   get #special(): Counts {
     return (this.#counted ??= zeroCounts())
-  }
-
-  /** How many messages have not come to their end. */
-  get size(): number {
-    const { queued, delayed, inFlight } = this.counts
-    return queued + delayed + inFlight
   }
 
   /** Puts calls on the books that a `Fan` has made. */
@@ -212,7 +206,7 @@ export class Direct implements Intake, Recipient {
   drain(tell: () => void): void {
     this.#host.retire(this)
     const look = (): void => {
-      if (this.size === 0) tell()
+      if (heldIn(this.counts) === 0) tell()
     }
     this.watchers = new Set([look])
     this.#change()

@@ -6,7 +6,7 @@
  * Layer 12.
  */
 import type { BusbarError } from '../errors.ts'
-import { handled } from '../promises.ts'
+import { refusal } from '../promises.ts'
 import { Consumer } from './consumer.ts'
 import type { Delivery } from './delivery.ts'
 import type { MessageQueue } from './queue.ts'
@@ -99,7 +99,7 @@ export class Iteration extends Consumer implements AsyncIterableIterator<View, u
   /** As `return`, and rejects with `error`. */
   throw(error?: unknown): Promise<Result> {
     void this.return()
-    return handled(Promise.reject(error)) // whoever threw it knows it already
+    return refusal(error) // whoever threw it knows it already
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

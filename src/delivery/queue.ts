@@ -12,7 +12,7 @@
  */
 import { BusbarError } from '../errors.ts'
 import { Envelope } from '../event/envelope.ts'
-import { type Counts, type End, zeroCounts } from '../stats.ts'
+import { type Counts, type End, heldIn, zeroCounts } from '../stats.ts'
 import type { Scheduled } from '../time/schedule.ts'
 import { NOWHERE } from '../time/timed.ts'
 import { Backlog } from './backlog.ts'
@@ -77,14 +77,8 @@ export class MessageQueue implements Scheduled {
     return this.rules.where
   }
 
-  /** How many messages have not come to their end. */
-  get size(): number {
-    const { queued, delayed, inFlight } = this.counts
-    return queued + delayed + inFlight
-  }
-
   get hasRoom(): boolean {
-    return this.size < this.rules.capacity
+    return heldIn(this.counts) < this.rules.capacity
   }
 
   /** Whether a new event has to wait, or whatever else `overflow` says. */

@@ -121,10 +121,7 @@ export class View implements Message, Holder {
   /** Aborts `signal`, also one that nobody has asked for yet. */
   abort(reason: unknown): void {
     // Whoever has set it can be told nothing else, should it fail.
-    contain(
-      () => this.onAbort?.(reason),
-      () => {},
-    )
+    contain(() => this.onAbort?.(reason))
     this.#controller ??= new AbortController()
     this.#controller.abort(reason)
   }
