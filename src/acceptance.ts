@@ -45,7 +45,7 @@ export class Acceptance {
 
   constructor(hub: Hub, origin: Origin, store: Isolator['store']) {
     this.#hub = hub
-    this.#stamp = { origin, wall: Number.NaN, now: Number.NaN, text: undefined }
+    this.#stamp = { origin, wall: Number.NaN, now: 0, text: undefined }
     this.#store = store
     this.#isPlain = hub.history === undefined && !hub.observed && store === undefined
   }
@@ -54,6 +54,11 @@ export class Acceptance {
   close(reason: BusbarError): void {
     this.closed = reason
     this.#isPlain = false
+  }
+
+  /** @throws {BusbarError} `ERR_CLOSED` */
+  needOpen(): void {
+    if (this.closed !== undefined) throw this.closed
   }
 
   /** See `Broker.publish`. Small, so that the engine can inline the whole way to a `qos: 0` handler. */
@@ -85,12 +90,12 @@ export class Acceptance {
   }
 
   #publish(topic: string, data: unknown, options: PublishOptions | undefined): Promise<void> {
-    if (this.closed !== undefined) throw this.closed
+    this.needOpen()
     this.#hub.router.find(topic) // which checks it, before anything else is looked at
     const checked = options === undefined ? undefined : checkPublish(options)
     const extras = checked === undefined ? this.#hub.history && extrasOf({}, {}) : this.#readExtras(checked)
     const stored = this.#store === undefined ? data : this.#store(data)
-    const event = new Envelope(topic, stored, extras, ++this.#serial, this.#moment(extras))
+    const event = new Envelope(topic, stored, extras, ++this.#serial, this.#now(extras))
     return this.#admit(event, checked?.signal)
   }
 
@@ -102,16 +107,11 @@ export class Acceptance {
 
   /** A message goes to the dead letter topic of its queue; that never waits. */
   readonly deadLetter = (queue: MessageQueue, delivery: Delivery, reason: GivenUp, error: unknown): void => {
+    const { envelope, deliveryCount } = delivery
     const topic = queue.rules.deadLetterTopic
     if (topic === undefined) return
-    const extras = deadLetterOf(delivery.envelope, {
-      reason,
-      filter: queue.filter,
-      group: queue.group,
-      deliveries: delivery.deliveryCount,
-      error,
-    })
-    const event = new Envelope(topic, delivery.envelope.data, extras, ++this.#serial, this.#now())
+    const extras = deadLetterOf(envelope, queue, { reason, deliveryCount, error })
+    const event = new Envelope(topic, envelope.data, extras, ++this.#serial, this.#now())
     this.#commit(event, this.#choose(event), true)
   }
 
@@ -124,7 +124,7 @@ export class Acceptance {
   #enter(event: Envelope, head?: MessageQueue, signal?: AbortSignal): MessageQueue | undefined {
     this.#catchUp(event, head)
     const takers = this.#choose(event)
-    if (this.closed !== undefined) throw this.closed
+    this.needOpen()
     signal?.throwIfAborted()
     let full: MessageQueue | undefined
     for (const queue of takers.queues) {
@@ -164,7 +164,7 @@ export class Acceptance {
   }
 
   #restamp(event: Envelope): void {
-    event.restamp(++this.#serial, this.#moment(event.extras))
+    event.restamp(++this.#serial, this.#now(event.extras))
   }
 
   /** The moment of acceptance. @param isForced whether queues take it beyond their capacity */
@@ -179,7 +179,7 @@ export class Acceptance {
 
   #give(event: Envelope, takers: Takers, isForced: boolean): void {
     for (const queue of takers.queues) queue.offer(event, isForced)
-    this.#hub.tell('published', NOBODY, event, { deliveryCount: 0 })
+    this.#hub.tell('published', {}, event, { deliveryCount: 0 })
     if (takers.directs.length > 0) this.#direct(event, takers)
   }
 
@@ -230,24 +230,17 @@ export class Acceptance {
     return error
   }
 
-  #now(): Stamp {
+  /** This moment; the broker's clock is read only for an event that asks for it. */
+  #now(extras?: Extras): Stamp {
     const stamp = this.#stamp
-    const wall = this.#hub.clock.wallTime()
-    return wall === stamp.wall ? stamp : this.#renew(wall)
-  }
-
-  /** As `#now`, with the broker's clock if the event asks for it. */
-  #moment(extras: Extras | undefined): Stamp {
-    if (extras === undefined || !isTimed(extras)) return this.#now()
     const { clock } = this.#hub
     const wall = clock.wallTime()
-    const now = clock.now()
-    return wall === this.#stamp.wall && now === this.#stamp.now ? this.#stamp : this.#renew(wall, now)
+    const now = extras !== undefined && isTimed(extras) ? clock.now() : stamp.now
+    return wall === stamp.wall && now === stamp.now ? stamp : this.#renew(wall, now)
   }
 
-  #renew(wall: number, now: number = this.#stamp.now): Stamp {
-    this.#stamp = { origin: this.#stamp.origin, wall, now, text: undefined }
-    return this.#stamp
+  #renew(wall: number, now: number): Stamp {
+    return (this.#stamp = { origin: this.#stamp.origin, wall, now, text: undefined })
   }
 
   #readExtras(checked: PublishOptions): Extras {
@@ -280,6 +273,3 @@ function mustWait({ filter, rules }: MessageQueue, { topic }: Envelope): boolean
 function isOpen({ isRetired }: MessageQueue | Direct): boolean {
   return !isRetired
 }
-
-/** Whom the observation of a publish concerns. */
-const NOBODY = { filter: undefined }

@@ -9,7 +9,7 @@ import { Acceptance } from './acceptance.ts'
 import type { Handler, Message } from './delivery/message.ts'
 import { BusbarError } from './errors.ts'
 import { checkAttribute } from './event/cloudevent.ts'
-import { isolatorFor } from './event/isolation.ts'
+import { isolators } from './event/isolation.ts'
 import { Hub } from './hub.ts'
 import {
   type BrokerOptions,
@@ -96,7 +96,7 @@ export class Broker<in out Topics extends object = AnyTopics, in out D extends D
     }
     const { source, isolation, random, clock } = settings
     checkAttribute('source', source)
-    const { store, load } = isolatorFor(isolation)
+    const { store, load } = isolators[isolation]
     const hub = new Hub(settings, (...facts) => acceptance.deadLetter(...facts))
     const acceptance = new Acceptance(hub, { source, idPrefix: randomPrefix(random), load }, store)
     const registry = new Registry(hub, settings.defaults)
@@ -135,7 +135,7 @@ export class Broker<in out Topics extends object = AnyTopics, in out D extends D
     handler?: NoInfer<((message: MessageOf<Topics, Filter, D>) => unknown) | SubscribeOptions>,
     options?: SubscribeOptions,
   ): Subscription<MessageOf<Topics, Filter, D>> {
-    if (this.#acceptance.closed !== undefined) throw this.#acceptance.closed
+    this.#acceptance.needOpen()
     if (typeof handler !== 'function') return this.#registry.subscribe(filter, undefined, checkOnly(handler, options))
     // The filter decides what the handler is given.
     return this.#registry.subscribe(filter, handler as Handler, options ?? {})
@@ -154,7 +154,7 @@ export class Broker<in out Topics extends object = AnyTopics, in out D extends D
   }
 
   async #once(filter: string, options: OnceOptions): Promise<Message> {
-    if (this.#acceptance.closed !== undefined) throw this.#acceptance.closed
+    this.#acceptance.needOpen()
     const checked = checkOnce(options)
     const { signal } = checked
     signal?.throwIfAborted()
@@ -244,9 +244,6 @@ const DEFAULTS = {
 /** 20 characters of base 36 and a dash: about 100 bits. */
 function randomPrefix(random: () => number): string {
   let prefix = ''
-  while (prefix.length < 20)
-    prefix += Math.floor(random() * 36 ** 5)
-      .toString(36)
-      .padStart(5, '0')
+  while (prefix.length < 20) prefix += Math.floor(random() * 36).toString(36)
   return `${prefix}-`
 }

@@ -28,19 +28,17 @@ export function oneOf(...values: readonly unknown[]): Rule {
 }
 
 export function objectWith(...methods: readonly string[]): Rule {
-  return [
-    `an object with ${methods.join(', ')}`,
-    (value) => isObject(value) && methods.every((name) => typeof Reflect.get(value, name) === 'function'),
-  ]
+  return [`an object with ${methods.join(', ')}`, eachIs(['function'], methods)]
 }
 
 /** An object that may have these methods, and none of them as anything else. */
 export function objectOf(...methods: readonly string[]): Rule {
-  return [
-    `an object of functions`,
-    (value) =>
-      isObject(value) && methods.every((name) => ['undefined', 'function'].includes(typeof Reflect.get(value, name))),
-  ]
+  return [`an object of functions`, eachIs(['function', 'undefined'], methods)]
+}
+
+/** Whether a value is an object whose properties of these names are of one of these types. */
+function eachIs(types: readonly string[], names: readonly string[]): Rule[1] {
+  return (value) => isObject(value) && names.every((name) => types.includes(typeof Reflect.get(value, name)))
 }
 
 export function isDuration(value: unknown): value is number {

@@ -27,9 +27,9 @@ import { NOWHERE } from './time/timed.ts'
 import type { Dialect } from './topic/dialect.ts'
 import { captureParams } from './topic/params.ts'
 
-/** Who is concerned: a queue, or the direct subscription in its place. */
+/** Who is concerned: a queue, or the direct subscription in its place; with a publish nobody. */
 interface Party {
-  readonly filter: string | undefined
+  readonly filter?: string
   readonly group?: string | undefined
 }
 

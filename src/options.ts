@@ -27,10 +27,10 @@ import { type Backoff, isList } from './delivery/redelivery.ts'
 import type { QueueRules } from './delivery/rules.ts'
 import { quote } from './errors.ts'
 import type { CloudEvent, ExtensionValue } from './event/cloudevent.ts'
-import type { Isolation } from './event/isolation.ts'
+import { type Isolation, isolators } from './event/isolation.ts'
 import type { ErrorContext, Observer } from './observer.ts'
 import type { Clock } from './time/clock.ts'
-import type { Dialect } from './topic/dialect.ts'
+import { type Dialect, rulesOf } from './topic/dialect.ts'
 
 /** What happens to a publish when a queue that it matches is full. */
 export type Overflow = 'wait' | 'reject' | 'dropOldest' | 'dropNewest'
@@ -177,9 +177,9 @@ const PUBLISH: Rules = {
 }
 
 const BROKER: Rules = {
-  dialect: oneOf('mqtt', 'nats', 'amqp', 'prefix', 'exact'),
+  dialect: oneOf(...Object.keys(rulesOf)),
   source: ANYTHING,
-  isolation: oneOf('shared', 'frozen', 'clone', 'json'),
+  isolation: oneOf(...Object.keys(isolators)),
   history: ['{ size } with a size from 1', (value) => holdsCount(value, 'history', 'size')],
   defaults: OBJECT,
   clock: objectWith('now', 'wallTime', 'setTimer', 'clearTimer', 'nextTurn'),

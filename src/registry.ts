@@ -164,7 +164,8 @@ export class Registry implements Keeper {
   /** A queue for a subscription, or for a group. */
   #open(filter: string, settings: Settings, key: string | undefined): MessageQueue {
     const hub = this.#hub
-    const queue = new MessageQueue({ filter, group: settings.group, rules: settings, order: ++hub.order }, hub)
+    const { group } = settings
+    const queue = new MessageQueue({ filter, group, rules: settings, order: ++hub.order }, hub)
     this.#targets.add(queue)
     if (key !== undefined) this.#groups.set(key, { queue, settings })
     const past = settings.signal?.aborted ? [] : this.#recall(queue, settings)

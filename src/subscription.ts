@@ -9,11 +9,16 @@ import type { Message } from './delivery/message.ts'
 import { BusbarError } from './errors.ts'
 import type { Counts, SubscriptionStats } from './stats.ts'
 
-/** How a subscription gets its messages. */
-export interface Intake {
+/** Where the messages of a subscription come from. */
+interface Source {
   readonly filter: string
   readonly group?: string | undefined
   readonly counts: Counts
+}
+
+/** How a subscription gets its messages. */
+export interface Intake {
+  readonly queue: Source
   /** The one iterator, when there is no handler. */
   readonly iterator?: AsyncIterableIterator<unknown, undefined> | undefined
   pause(isPaused: boolean): void
@@ -59,36 +64,36 @@ export class Subscription<M = Message> implements AsyncIterable<M, undefined>, A
   }
 
   get filter(): string {
-    return this.#intake.filter
+    return this.#intake.queue.filter
   }
 
   get group(): string | undefined {
-    return this.#intake.group
+    return this.#intake.queue.group
   }
 
   /** Messages that wait for their turn. Members of a group share their counts. */
   get queuedCount(): number {
-    return this.#intake.counts.queued
+    return this.#intake.queue.counts.queued
   }
 
   /** Messages that wait for their time. */
   get delayedCount(): number {
-    return this.#intake.counts.delayed
+    return this.#intake.queue.counts.delayed
   }
 
   /** Messages that are delivered and not settled. */
   get inFlightCount(): number {
-    return this.#intake.counts.inFlight
+    return this.#intake.queue.counts.inFlight
   }
 
   /** Events that were missed: they found no room, or the history had lost them. */
   get skippedCount(): number {
-    return this.#intake.counts.skipped
+    return this.#intake.queue.counts.skipped
   }
 
   /** Also after the end. */
   stats(): SubscriptionStats {
-    return { ...this.#intake.counts }
+    return { ...this.#intake.queue.counts }
   }
 
   /** No new deliveries until `resume()`; capacity, ttl and ack waits go on. */

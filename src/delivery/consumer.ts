@@ -6,7 +6,7 @@
  * Layer 11.
  */
 import type { BusbarError } from '../errors.ts'
-import { type Counts, heldIn } from '../stats.ts'
+import { heldIn } from '../stats.ts'
 import type { Intake } from '../subscription.ts'
 import type { Delivery, Settlement } from './delivery.ts'
 import type { MessageQueue } from './queue.ts'
@@ -16,15 +16,13 @@ import { type Settler, View } from './view.ts'
 export abstract class Consumer implements Intake, Settler {
   readonly queue: MessageQueue
   readonly host: QueueHost<MessageQueue>
-  readonly concurrency: number
   /** Whether it takes nothing, as one that has left its group never does. */
   isPaused = false
   #hasLeft = false
 
-  constructor(queue: MessageQueue, host: QueueHost<MessageQueue>, concurrency: number) {
+  constructor(queue: MessageQueue, host: QueueHost<MessageQueue>) {
     this.queue = queue
     this.host = host
-    this.concurrency = concurrency
     queue.consumers.add(this)
     host.dispatcher.ready(queue)
   }
@@ -40,20 +38,8 @@ export abstract class Consumer implements Intake, Settler {
   /** The message was taken away: what still runs for it is not waited for. */
   abstract giveUpOn(delivery: Delivery): void
 
-  get filter(): string {
-    return this.queue.filter
-  }
-
-  get group(): string | undefined {
-    return this.queue.group
-  }
-
-  get counts(): Counts {
-    return this.queue.counts
-  }
-
   params(topic: string): readonly string[] {
-    return this.host.params(this.filter, topic)
+    return this.host.params(this.queue.filter, topic)
   }
 
   take(): Delivery | undefined {
@@ -93,20 +79,14 @@ export abstract class Consumer implements Intake, Settler {
     const { queue } = this
     const leavesOthers = this.#leave()
     if (!leavesOthers) queue.close()
-    for (const delivery of this.running) {
-      delivery.holder?.abort(reason)
-      // What is settled finishes here; the others are the group's again.
-      if (leavesOthers && delivery.state === 'inFlight') this.#takeAway(delivery)
-    }
+    // What is settled finishes here; the others are the group's again.
+    this.#stop(reason, ({ state }) => leavesOthers && state === 'inFlight')
     if (!leavesOthers && abandons) queue.abandon(reason)
     this.host.moved(queue)
   }
 
   abandon(reason: BusbarError): void {
-    for (const delivery of this.running) {
-      delivery.holder?.abort(reason)
-      this.#takeAway(delivery)
-    }
+    this.#stop(reason, () => true)
   }
 
   /** Makes what is handed over. @returns undefined when whoever was told of it has ended the subscription */
@@ -124,9 +104,14 @@ export abstract class Consumer implements Intake, Settler {
     return undefined
   }
 
-  #takeAway(delivery: Delivery): void {
-    if (delivery.state === 'inFlight') this.queue.giveBack(delivery)
-    this.giveUpOn(delivery)
+  /** Whoever has a message is told. @param isTaken whether it is taken away, too */
+  #stop(reason: BusbarError, isTaken: (delivery: Delivery) => boolean): void {
+    for (const delivery of this.running) {
+      delivery.holder?.abort(reason)
+      if (!isTaken(delivery)) continue
+      if (delivery.state === 'inFlight') this.queue.giveBack(delivery)
+      this.giveUpOn(delivery)
+    }
   }
 
   /** The last one stays in its queue, which matches no more. @returns whether there are others to take the messages */

@@ -68,6 +68,11 @@ export class Direct implements Intake, Recipient {
     return [this]
   }
 
+  /** There is none; what is asked of one is answered here. */
+  get queue(): this {
+    return this
+  }
+
   params(topic: string): readonly string[] {
     return this.#host.params(this.filter, topic)
   }
@@ -109,10 +114,8 @@ export class Direct implements Intake, Recipient {
   /**
    * Receives a message whose recipient it is, while that is plain: what most
    * publishing comes to, so nothing is done here that can be done elsewhere.
-   *
-   * @returns whether the handler has not done with the message yet
    */
-  call(message: Message): boolean {
+  call(message: Message): void {
     this.#called++
     const { handler } = this // called without `this`
     let result: unknown
@@ -121,9 +124,8 @@ export class Direct implements Intake, Recipient {
     } catch (error) {
       return this.finish(message, true, error)
     }
-    if (result !== undefined) return this.settle(message, result)
-    this.#returned++
-    return false
+    if (result === undefined) this.#returned++
+    else this.settle(message, result)
   }
 
   /** Calls the handler with a message of its own. */
@@ -136,7 +138,7 @@ export class Direct implements Intake, Recipient {
     this.#called++
     this.#host.tell('delivered', this, message, { deliveryCount: 1 })
     // Whoever was told may have ended it.
-    if (this.isOver) return void this.finish(message, true, undefined)
+    if (this.isOver) return this.finish(message, true)
     const { handler } = this // called without `this`
     try {
       this.settle(message, handler(message))
@@ -148,12 +150,15 @@ export class Direct implements Intake, Recipient {
   /** Its handler has returned. @returns whether it has not done with the message yet */
   settle(message: Message, result: unknown): boolean {
     try {
-      if (!isThenable(result)) return this.finish(message, false, undefined)
-      this.#await(message, result)
+      if (isThenable(result)) {
+        this.#await(message, result)
+        return true
+      }
+      this.finish(message, false)
     } catch (error) {
-      return this.finish(message, true, error)
+      this.finish(message, true, error)
     }
-    return true
+    return false
   }
 
   /** The event will be received later, in line. */
@@ -260,7 +265,7 @@ export class Direct implements Intake, Recipient {
   #await(message: Message, result: unknown): void {
     whenSettled(
       result,
-      () => this.#over(message, false, undefined),
+      () => this.#over(message, false),
       (error) => this.#over(message, true, error),
     )
     this.#host.workload.busy++
@@ -269,7 +274,7 @@ export class Direct implements Intake, Recipient {
   }
 
   /** An async call is over. */
-  #over(message: Message, failed: boolean, error: unknown): void {
+  #over(message: Message, failed: boolean, error?: unknown): void {
     if (this.#isAbandoned) this.#special.overdue--
     else {
       this.#running?.delete(message)
@@ -280,7 +285,7 @@ export class Direct implements Intake, Recipient {
   }
 
   /** Its handler is done with the message. */
-  finish(message: Message, failed: boolean, error: unknown): false {
+  finish(message: Message, failed: boolean, error?: unknown): void {
     const end: End = !failed ? 'acked' : this.isOver ? 'cancelled' : 'dropped'
     this.#returned++
     if (failed) {
@@ -289,6 +294,5 @@ export class Direct implements Intake, Recipient {
     }
     if (failed || this.#host.observed) this.#host.ended(this, message, { deliveryCount: 1, end, error })
     if (this.watchers !== undefined) this.#host.moved(this)
-    return false
   }
 }

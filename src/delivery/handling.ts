@@ -37,7 +37,7 @@ export class Handling extends Consumer {
   #free: Place | undefined
 
   constructor(queue: MessageQueue, host: QueueHost<MessageQueue>, concurrency: number, handler: Handler) {
-    super(queue, host, concurrency)
+    super(queue, host)
     this.#handler = handler
     this.#left = concurrency
   }
@@ -78,7 +78,7 @@ export class Handling extends Consumer {
     this.#places.delete(place)
     this.#left++
     place.delivery = undefined
-    this.counts.overdue++
+    this.queue.counts.overdue++
     this.host.workload.done()
     this.host.dispatcher.ready(this.queue)
     this.host.moved(this.queue)
@@ -116,7 +116,7 @@ export class Handling extends Consumer {
   #returned(place: Place, settlement: Settlement | undefined): void {
     const { delivery } = place
     if (delivery === undefined) {
-      this.counts.overdue--
+      this.queue.counts.overdue--
       return this.host.moved(this.queue)
     }
     place.delivery = undefined

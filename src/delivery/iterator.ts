@@ -18,6 +18,8 @@ import type { View } from './view.ts'
 type Result = IteratorResult<View, undefined>
 
 export class Iteration extends Consumer implements AsyncIterableIterator<View, undefined>, Reader {
+  /** How many may be in hand. */
+  readonly #concurrency: number
   /** Ends the subscription; what is in hand has been put down by then. */
   readonly #leave: () => void
   readonly #waiting = new Ring<(result: Result) => void>()
@@ -28,7 +30,8 @@ export class Iteration extends Consumer implements AsyncIterableIterator<View, u
   #isOver = false
 
   constructor(queue: MessageQueue, host: QueueHost<MessageQueue>, concurrency: number, leave: () => void) {
-    super(queue, host, concurrency)
+    super(queue, host)
+    this.#concurrency = concurrency
     this.#leave = leave
   }
 
@@ -152,7 +155,7 @@ export class Iteration extends Consumer implements AsyncIterableIterator<View, u
     for (;;) {
       const { delivery } = this.#hand
       // Somebody may have been told of its end before it is taken out of here.
-      if (delivery?.state !== 'inFlight' || this.#others.length + 1 < this.concurrency) return
+      if (delivery?.state !== 'inFlight' || this.#others.length + 1 < this.#concurrency) return
       this.settled(delivery)
       this.queue.ack(delivery)
     }

@@ -211,16 +211,14 @@ export class MessageQueue implements Scheduled {
 
   /** Takes a message out of the state that it is in. */
   #leave(delivery: Delivery): void {
-    const { counts } = this
+    const { state } = delivery
     const { workload } = this.#host
     workload.progress++
     this.times.clear(delivery)
-    if (delivery.state === 'inFlight') counts.inFlight--
-    else if (delivery.state === 'queued') {
-      counts.queued--
-      workload.busy--
-    } else {
-      counts.delayed--
+    if (state === 'ended') return
+    this.counts[state]--
+    if (state === 'queued') workload.busy--
+    if (state === 'delayed') {
       workload.delayed--
       if (this.#backlog.letGo(delivery)) this.#host.dispatcher.ready(this)
     }
@@ -288,7 +286,7 @@ export class MessageQueue implements Scheduled {
 
   #giveUp(delivery: Delivery, reason: GivenUp, error?: unknown): void {
     if (this.rules.deadLetterTopic === undefined) return this.#end(delivery, reason, error)
-    if ((delivery.envelope.extras?.hops ?? 0) >= MAX_HOPS) return this.#end(delivery, 'exhausted', error)
+    if (delivery.envelope.hops >= MAX_HOPS) return this.#end(delivery, 'exhausted', error)
     const { workload } = this.#host
     workload.busy++ // until the dead letter has been published, so that nobody takes the broker for idle in between
     this.#end(delivery, 'deadLettered', error)

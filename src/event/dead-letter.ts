@@ -10,11 +10,14 @@ import { type Envelope, type Extras, extrasOf } from './envelope.ts'
 /** Why and after what a message was given up. */
 export interface DeadLetterFacts {
   readonly reason: string
-  /** The subscription that gave it up. */
+  readonly deliveryCount: number
+  readonly error: unknown
+}
+
+/** The subscription that gave it up. */
+interface Source {
   readonly filter: string
   readonly group: string | undefined
-  readonly deliveries: number
-  readonly error: unknown
 }
 
 const MAX_ERROR_LENGTH = 1024
@@ -23,7 +26,11 @@ const MAX_ERROR_LENGTH = 1024
 const FORBIDDEN = /[\p{Cc}\p{Cs}\p{NChar}]/gu
 
 /** The time to live is not carried over; the key is, so that order by key holds on the dead letter topic too, and so is the attachment. */
-export function deadLetterOf(event: Envelope, { reason, filter, group, deliveries, error }: DeadLetterFacts): Extras {
+export function deadLetterOf(
+  event: Envelope,
+  { filter, group }: Source,
+  { reason, deliveryCount, error }: DeadLetterFacts,
+): Extras {
   const { specversion, data, expirytime, deadlettergroup, deadlettererror, ...attributes } = event.event
   return extrasOf(
     {
@@ -33,11 +40,11 @@ export function deadLetterOf(event: Envelope, { reason, filter, group, deliverie
       deadletterreason: reason,
       deadletterfilter: filter,
       ...(group !== undefined && { deadlettergroup: group }),
-      deadletterdeliveries: deliveries,
+      deadletterdeliveries: deliveryCount,
       ...(error !== undefined && { deadlettererror: describeError(error) }),
     },
     { key: event.key, attachment: event.attachment },
-    (event.extras?.hops ?? 0) + 1,
+    event.hops + 1,
   )
 }
 

@@ -163,6 +163,10 @@ export class Envelope implements Message {
     return this.#extras?.attachment
   }
 
+  get hops(): number {
+    return this.#extras?.hops ?? 0
+  }
+
   get id(): string {
     const id = this.#extras && own(this.#extras.attributes, 'id')
     return (id as string | undefined) ?? this.#stamp.origin.idPrefix + this.#serial.toString(36) // checked to be text

@@ -23,16 +23,12 @@ export interface Isolator {
   readonly load: ((stored: unknown) => unknown) | undefined
 }
 
-const isolators: Record<Isolation, Isolator> = {
+export const isolators: Readonly<Record<Isolation, Isolator>> = {
   shared: { store: undefined, load: undefined },
   frozen: { store: freezeDeep, load: undefined },
   clone: { store: (data) => guard(() => structuredClone(data)), load: structuredClone },
   // Text that is undefined stands for undefined, which JSON does not have.
   json: { store: toText, load: (text) => (text === undefined ? undefined : JSON.parse(text as string)) },
-}
-
-export function isolatorFor(isolation: Isolation): Isolator {
-  return isolators[isolation]
 }
 
 function toText(data: unknown): unknown {

@@ -25,7 +25,7 @@ export class Table<T extends object> {
 
   /** Targets in the table, crowds, and places beyond those that are always there. */
   get size(): number {
-    return this.#taken + this.#crowds.size + this.#slots.length - FEW
+    return this.hashCount + this.#slots.length - FEW
   }
 
   /** Hashes held, those of several targets several times. */

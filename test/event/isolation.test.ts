@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { type Isolation, isolatorFor } from '../../src/event/isolation.ts'
+import { type Isolation, isolators } from '../../src/event/isolation.ts'
 
 /** What one delivery gets of `data`. */
 function pass(isolation: Isolation, data: unknown): unknown {
-  const { store, load } = isolatorFor(isolation)
+  const { store, load } = isolators[isolation]
   const stored = store === undefined ? data : store(data)
   return load === undefined ? stored : load(stored)
 }
@@ -13,7 +13,7 @@ const circle: { self?: unknown } = {}
 circle.self = circle
 const RECORD = { list: [1, { deep: true }], text: 'a', nothing: null }
 
-describe('isolatorFor', () => {
+describe('isolators', () => {
   for (const isolation of ['shared', 'frozen', 'clone', 'json'] as const) {
     for (const data of [undefined, null, 0, '', 'text', false, 12.5, [], {}, RECORD]) {
       it(`gives what was published with ${isolation}: ${JSON.stringify(data)}`, () => {
@@ -23,7 +23,7 @@ describe('isolatorFor', () => {
   }
 
   it('stores and loads nothing when data is shared', () => {
-    assert.deepEqual(isolatorFor('shared'), { store: undefined, load: undefined })
+    assert.deepEqual(isolators['shared'], { store: undefined, load: undefined })
   })
 
   it('shares one object that is frozen', () => {
@@ -80,7 +80,7 @@ describe('isolatorFor', () => {
 
   for (const isolation of ['clone', 'json'] as const) {
     it(`makes another object for each delivery with ${isolation}`, () => {
-      const { store, load } = isolatorFor(isolation)
+      const { store, load } = isolators[isolation]
       assert.ok(store && load)
       const stored = store(RECORD)
       const [one, two] = [load(stored), load(stored)]
@@ -91,7 +91,7 @@ describe('isolatorFor', () => {
     })
 
     it(`does not see what the publisher changes later with ${isolation}`, () => {
-      const { store, load } = isolatorFor(isolation)
+      const { store, load } = isolators[isolation]
       const data = { x: 1, inner: { y: 1 } }
       const stored = store?.(data)
       data.x = data.inner.y = 2
@@ -99,7 +99,7 @@ describe('isolatorFor', () => {
     })
 
     it(`does not see what another delivery changed with ${isolation}`, () => {
-      const { store, load } = isolatorFor(isolation)
+      const { store, load } = isolators[isolation]
       assert.ok(store && load)
       const stored = store({ inner: { y: 1 } })
       // What was stored is loaded.
@@ -136,7 +136,7 @@ describe('isolatorFor', () => {
     ],
   ] as const satisfies [Isolation, string, unknown][]) {
     it(`refuses ${what} with ${isolation}`, () => {
-      const { store } = isolatorFor(isolation)
+      const { store } = isolators[isolation]
       assert.throws(() => store?.(data), { name: 'BusbarError', code: 'ERR_EVENT_INVALID', attribute: 'data' })
     })
   }
@@ -148,6 +148,6 @@ describe('isolatorFor', () => {
         throw cause
       },
     }
-    assert.throws(() => isolatorFor('json').store?.(data), { cause })
+    assert.throws(() => isolators['json'].store?.(data), { cause })
   })
 })
