@@ -5,8 +5,10 @@
  *
  * Layer 11.
  */
+
 import type { BusbarError } from '../errors.ts'
 import type { Envelope, Recipient } from '../event/envelope.ts'
+import { none } from '../none.ts'
 import { done, isThenable, whenSettled } from '../promises.ts'
 import { type Counts, type End, heldIn, zeroCounts } from '../stats.ts'
 import type { Intake } from '../subscription.ts'
@@ -14,8 +16,6 @@ import { Delays } from './delays.ts'
 import type { Handler, Message } from './message.ts'
 import type { DirectHost, DirectParts } from './rules.ts'
 import { View } from './view.ts'
-
-const none: readonly never[] = Object.freeze([])
 
 /** It is also the route of topics that lead to it alone; what publishing reads on the way to the handler comes first. */
 export class Direct implements Intake, Recipient {

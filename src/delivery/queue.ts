@@ -10,8 +10,10 @@
  *
  * Layer 9.
  */
+
 import { BusbarError } from '../errors.ts'
 import { Envelope } from '../event/envelope.ts'
+import { none } from '../none.ts'
 import { type Counts, type End, heldIn, zeroCounts } from '../stats.ts'
 import type { Scheduled } from '../time/schedule.ts'
 import { NOWHERE } from '../time/timed.ts'
@@ -21,8 +23,6 @@ import { redeliveryDelayMs } from './redelivery.ts'
 import { Rotation } from './rotation.ts'
 import type { GivenUp, QueueHost, QueueParts, QueueRules, Reader } from './rules.ts'
 import { Timetable } from './timetable.ts'
-
-const none: readonly never[] = Object.freeze([])
 
 /** Dead letter topics that an event may go through. */
 const MAX_HOPS = 8

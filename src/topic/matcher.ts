@@ -18,6 +18,7 @@
  *
  * Layer 5.
  */
+import { none } from '../none.ts'
 import { type Dialect, type Rules, rulesOf } from './dialect.ts'
 import { matches } from './params.ts'
 import { placedHash, Reading } from './reading.ts'
@@ -26,8 +27,6 @@ import { type Hashes, Sieve } from './sieve.ts'
 import { Table } from './table.ts'
 import { Targets } from './targets.ts'
 import { checkTopic, isWildcard } from './topic.ts'
-
-const none: readonly never[] = Object.freeze([])
 
 /** Shorter topics than this cannot be too long, nor have too many levels. */
 const SHORT = 128

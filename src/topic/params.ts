@@ -4,10 +4,9 @@
  *
  * Layer 4. Knows one pair at a time; `matcher.ts` finds the filters worth laying.
  */
+import { none } from '../none.ts'
 import { type Dialect, type Rules, rulesOf } from './dialect.ts'
 import { isWildcard } from './topic.ts'
-
-const none: readonly string[] = Object.freeze([])
 
 /** Whether a subscription to `filter` gets what is published under `topic`. */
 export function matches(filter: string, topic: string, dialect: Dialect): boolean {

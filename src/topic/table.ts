@@ -8,6 +8,7 @@
  *
  * Layer 2.
  */
+import { none } from '../none.ts'
 import { Targets } from './targets.ts'
 
 /** Targets of one hash that lie in the table; there may be a million of others, which would make it slow. */
@@ -116,8 +117,6 @@ export class Table<T extends object> {
     }
   }
 }
-
-const none: readonly never[] = Object.freeze([])
 
 function emptySlots<T>(length: number): (number | T | undefined)[] {
   return new Array<number | T | undefined>(length).fill(undefined)
