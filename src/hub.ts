@@ -161,11 +161,11 @@ export class Hub implements QueueHost<MessageQueue>, DirectHost<Direct> {
   #watch(call: Told): void {
     if (this.#untold !== undefined) return void this.#untold.push(call)
     const observer = this.#observer
-    if (observer !== undefined)
-      contain(
-        () => call(observer),
-        (error) => this.report(error, { kind: 'observer' }),
-      )
+    if (observer === undefined) return
+    contain(
+      () => call(observer),
+      (error) => this.report(error, { kind: 'observer' }),
+    )
   }
 
   ended(party: Target, event: Message, facts: Facts & { readonly end: End }): void {

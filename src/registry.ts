@@ -32,7 +32,7 @@ export class Registry implements Keeper {
   readonly #defaults: SubscribeOptions
   /** Those that have not ended. */
   readonly #live = new Set<Subscription<unknown>>()
-  readonly #groups = new Map<string, Group>()
+  readonly #groups = new Map<string | undefined, Group>()
   /** Whoever has counts that may still change. */
   readonly #targets = new Set<MessageQueue | Direct>()
   /** The counts of those that are gone. */
@@ -104,7 +104,7 @@ export class Registry implements Keeper {
     const { filter, group } = subscription
     this.#live.delete(subscription)
     const key = groupKey(filter, group)
-    if (key !== undefined && this.#groups.get(key)?.queue.isRetired) this.#groups.delete(key)
+    if (this.#groups.get(key)?.queue.isRetired) this.#groups.delete(key)
     if (this.#hub.dispatcher.isCalling) void done.then(this.#forgetMost)
     else this.#forgetMost()
   }
@@ -151,7 +151,7 @@ export class Registry implements Keeper {
     const hub = this.#hub
     const { group, concurrency } = settings
     const key = groupKey(filter, group)
-    const found = key === undefined ? undefined : this.#groups.get(key)
+    const found = this.#groups.get(key)
     const shared = found?.queue.isRetired ? undefined : found
     if (shared !== undefined) checkAgreement(settings, shared.settings)
     // Nothing throws from here on.

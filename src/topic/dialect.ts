@@ -36,11 +36,22 @@ const star = 0x2a
 const greater = 0x3e
 const dollar = 0x24
 
+/** Without levels and wildcards. */
+const plain: Rules = {
+  separator: -1,
+  single: -1,
+  multi: -1,
+  least: 1,
+  multis: 1,
+  emptyLevels: true,
+  hidden: -1,
+}
+
 /** The rules that `dialect` goes by. */
 export const rulesOf: Readonly<Record<Dialect, Rules>> = {
-  mqtt: { separator: slash, single: plus, multi: hash, least: 0, multis: 1, emptyLevels: true, hidden: dollar },
-  nats: { separator: dot, single: star, multi: greater, least: 1, multis: 1, emptyLevels: false, hidden: -1 },
-  amqp: { separator: dot, single: star, multi: hash, least: 0, multis: 3, emptyLevels: false, hidden: -1 },
-  prefix: { separator: -1, single: -1, multi: star, least: 1, multis: 1, emptyLevels: true, hidden: -1 },
-  exact: { separator: -1, single: -1, multi: -1, least: 1, multis: 1, emptyLevels: true, hidden: -1 },
+  mqtt: { ...plain, separator: slash, single: plus, multi: hash, least: 0, hidden: dollar },
+  nats: { ...plain, separator: dot, single: star, multi: greater, emptyLevels: false },
+  amqp: { ...plain, separator: dot, single: star, multi: hash, least: 0, multis: 3, emptyLevels: false },
+  prefix: { ...plain, multi: star },
+  exact: plain,
 }
