@@ -5,10 +5,6 @@
  *
  * Layer 16.
  */
-import { Registry } from './registry.ts'
-
-// The registry comes first because a bundle has its files in this order: what is alike is near then, and compresses better.
-
 import { Acceptance } from './acceptance.ts'
 import type { Handler, Message } from './delivery/message.ts'
 import { BusbarError } from './errors.ts'
@@ -26,6 +22,7 @@ import {
   type SubscribeOptions,
 } from './options.ts'
 import { handled, refusal } from './promises.ts'
+import { Registry } from './registry.ts'
 import { type BrokerStats, type CloseReport, endsSince } from './stats.ts'
 import type { Subscription } from './subscription.ts'
 import { type Clock, SystemClock } from './time/clock.ts'
