@@ -8,7 +8,7 @@ import { gzipSync } from 'node:zlib'
 import { buildSync } from 'esbuild'
 
 /** What it weighs now, and little more: it may shrink, and grows only when somebody means it. */
-const CORE_LIMIT_BYTES = 20 * 1024
+const CORE_LIMIT_BYTES = 21 * 1024
 
 const root = join(import.meta.dirname, '../..')
 // This package's own manifest: every value but './package.json' is a door with these conditions.

@@ -10,7 +10,6 @@
  *
  * Layer 9.
  */
-
 import { BusbarError } from '../errors.ts'
 import { Envelope } from '../event/envelope.ts'
 import { none } from '../none.ts'
