@@ -25,8 +25,11 @@ const HEADLINES: readonly (readonly [name: string, row: string, title: string])[
 /** So many peers stand beside Busbar there, the fastest ones. */
 const HEADLINE_PEERS = 4
 
-/** @returns the files written */
-export function writeResults(machine: Machine, answers: readonly Answer[]): readonly string[] {
+/**
+ * @param course how long the run took, and what it left out
+ * @returns the files written
+ */
+export function writeResults(machine: Machine, course: string, answers: readonly Answer[]): readonly string[] {
   const charts = join(folder, 'charts')
   rmSync(charts, { recursive: true, force: true })
   mkdirSync(charts)
@@ -37,7 +40,7 @@ export function writeResults(machine: Machine, answers: readonly Answer[]): read
   }
   write('charts/main.svg', mainChart(answers))
   for (const answer of answers) write(`charts/${answer.name}.svg`, chartOf(answer))
-  write('RESULTS.md', markdown(machine, answers))
+  write('RESULTS.md', markdown(machine, course, answers))
   return written
 }
 
@@ -73,7 +76,7 @@ function barOf({ contender, ns }: Figure): { label: string; value: number; text:
   return { label: contender, value: ns, text: time(ns), isOurs: contender.startsWith(BUSBAR) }
 }
 
-function markdown(machine: Machine, answers: readonly Answer[]): string {
+function markdown(machine: Machine, course: string, answers: readonly Answer[]): string {
   const method = readFileSync(join(folder, 'METHOD.md'), 'utf8')
   const bars = answers.flatMap(({ verdicts }) => verdicts)
   const unmet = answers.flatMap(({ name, verdicts }) =>
@@ -92,6 +95,7 @@ function markdown(machine: Machine, answers: readonly Answer[]): string {
     '## Machine',
     '',
     ...machineLines(machine),
+    `- ${course}`,
     '',
     method.trim(),
     ...answers.flatMap(section),

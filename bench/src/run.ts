@@ -8,6 +8,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { thisMachine } from './machine.ts'
+import { planOf, type Step } from './plan.ts'
 import type { Question, Sample } from './question.ts'
 import { questions } from './questions.ts'
 import { type Answer, answerOf, terminalReport } from './report.ts'
@@ -23,8 +24,9 @@ const { values, positionals } = parseArgs({
 })
 const isSmoke = values.quick || values.smoke
 
-/** Processes for each scenario; figures are medians over them. */
-const PROCESSES = 3
+/** Once so much time is over, nothing is measured a second time: a full run takes 10 minutes at most. */
+const ENOUGH_MS = 9 * 60_000
+/** For one process. */
 const LIMIT_MS = 180_000
 /** A young generation of one size for all, so that what is measured does not depend on how it has grown. */
 const NODE_OPTIONS = [
@@ -41,38 +43,56 @@ if (unknown.length > 0) {
   process.exit(1)
 }
 
-const answers: Answer[] = []
-for (const name of names) {
-  const { question } = await questions[name]!()
-  if (isSmoke) {
+if (isSmoke) {
+  // One process a question, because that is what takes the time.
+  for (const name of names) {
     const samples = await runChild([name, '', '--smoke'])
     tell(`${name}: all of ${samples.length} cases have delivered\n`)
-  } else {
-    const answer = answerOf(name, question, await ask(name, question))
-    answers.push(answer)
-    console.log(terminalReport(answer))
   }
+} else {
+  const asked = new Map<string, Question>()
+  for (const name of names) asked.set(name, (await questions[name]!()).question)
+  const { answers, course } = await ask(asked)
+  for (const answer of answers) console.log(terminalReport(answer))
+  console.log(`\n${course}`)
+  if (values.json !== undefined) {
+    writeFileSync(values.json, `${JSON.stringify({ machine: thisMachine(), course, answers }, undefined, 2)}\n`)
+  }
+  if (positionals.length === 0) console.log(`Written: ${writeResults(thisMachine(), course, answers).join(', ')}`)
 }
 
-if (values.json !== undefined) {
-  writeFileSync(values.json, `${JSON.stringify({ machine: thisMachine(), answers }, undefined, 2)}\n`)
-}
-if (!isSmoke && positionals.length === 0) console.log(`\nWritten: ${writeResults(thisMachine(), answers).join(', ')}`)
-
-/** The samples of each process. All scenarios have had their first one before any has its second. */
-async function ask(name: string, { scenarios }: Question): Promise<readonly (readonly Sample[])[]> {
-  const processes: Sample[][] = []
-  for (let process = 0; process < PROCESSES; process++) {
-    const samples: Sample[] = []
-    for (const scenario of scenarios) {
-      if (process >= (scenario.processes ?? PROCESSES)) continue
-      tell(`${name}: ${scenario.name} (${process + 1} of ${scenario.processes ?? PROCESSES})`)
-      samples.push(...(await runChild([name, scenario.name])))
-    }
-    if (samples.length > 0) processes.push(samples)
+async function ask(asked: ReadonlyMap<string, Question>): Promise<{ answers: readonly Answer[]; course: string }> {
+  const steps = planOf(asked)
+  /** Of each question, the samples of each pass. */
+  const found = new Map<string, Sample[][]>([...asked.keys()].map((name) => [name, []]))
+  const begun = performance.now()
+  let done = 0
+  for (const step of steps) {
+    const elapsed = performance.now() - begun
+    if (step.pass > 0 && elapsed > ENOUGH_MS) break
+    tell(progress(step, done, steps.length, elapsed))
+    const passes = found.get(step.name)!
+    passes[step.pass] = [...(passes[step.pass] ?? []), ...(await runChild([step.name, step.scenario.name]))]
+    done++
   }
   tell('')
-  return processes
+  return {
+    answers: [...asked].map(([name, question]) => answerOf(name, question, found.get(name)!)),
+    course: courseOf(done, steps.length, performance.now() - begun),
+  }
+}
+
+function progress({ name, scenario, pass }: Step, done: number, all: number, elapsed: number): string {
+  return `${minutes(elapsed)} of at most 10 minutes: ${name}: ${scenario.name}, pass ${pass + 1} (${done} of ${all} processes done)`
+}
+
+function courseOf(done: number, all: number, elapsed: number): string {
+  const rest = done < all ? `; the last ${all - done} were left out, so that it ended in time` : ''
+  return `${minutes(elapsed)} minutes, ${done} processes${rest}`
+}
+
+function minutes(ms: number): string {
+  return (ms / 60_000).toFixed(1)
 }
 
 function runChild(args: readonly string[]): Promise<readonly Sample[]> {

@@ -11,7 +11,8 @@ import { Bench, type CompareOptions, type Trial } from '../../bench/src/bench.ts
 import { expectedHits, filtersOf, hotTopics, newTopics } from '../../bench/src/filters.ts'
 import { count, ratio, size, time } from '../../bench/src/format.ts'
 import { Load } from '../../bench/src/load.ts'
-import type { Bar, Sample } from '../../bench/src/question.ts'
+import { planOf } from '../../bench/src/plan.ts'
+import type { Bar, Question, Sample } from '../../bench/src/question.ts'
 import { figuresOf, median, quantile } from '../../bench/src/statistics.ts'
 import { matches } from '../../src/topic/params.ts'
 
@@ -144,6 +145,24 @@ describe('Load', () => {
   ] as const satisfies readonly (readonly [string, RequestListener])[]) {
     it(`refuses ${what}`, () => assert.rejects(load(listener, 8)))
   }
+})
+
+describe('planOf', () => {
+  const question = (...scenarios: Question['scenarios']): Question => ({ title: '', about: '', scenarios, bars: [] })
+  const measure = async () => {}
+
+  it('measures everything once before it measures anything again', () => {
+    const steps = planOf(
+      new Map([
+        ['first', question({ name: 'a', measure }, { name: 'slow', measure, processes: 1 })],
+        ['second', question({ name: 'b', measure, processes: 2 })],
+      ]),
+    )
+    assert.deepEqual(
+      steps.map(({ name, scenario, pass }) => `${pass} ${name} ${scenario.name}`),
+      ['0 first a', '0 first slow', '0 second b', '1 first a', '1 second b', '2 first a'],
+    )
+  })
 })
 
 describe('figuresOf', () => {
