@@ -70,8 +70,19 @@ const URI_REFERENCE =
 const MEDIA_TYPE =
   /^[!#-'*+.^`|~\w-]+\/[!#-'*+.^`|~\w-]+(?: *; *[!#-'*+.^`|~\w-]+=(?:[!#-'*+.^`|~\w-]+|"(?:[ !#-[\]-~]|\\[ -~])*"))*$/
 
-/** Control characters, lone surrogates and noncharacters: what the type String leaves out. */
-const FORBIDDEN = /[\p{Cc}\p{Cs}\p{NChar}]/u
+/** The last two of each of the 17 planes of Unicode. */
+const LAST_TWO = Array.from({ length: 17 }, (_, plane) =>
+  String.fromCodePoint(plane * 0x10000 + 0xfffe, plane * 0x10000 + 0xffff),
+)
+
+/**
+ * Control characters, lone surrogates and noncharacters: what the type String leaves out. Not as `\p{NChar}` and the
+ * like, for which engines look through all of Unicode: a tenth of the time to import the broker.
+ */
+export const FORBIDDEN: RegExp = RegExp(
+  `[\\0-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\ufdd0-\\ufdef${LAST_TWO.join('')}]`,
+  'gu',
+)
 
 /** Printable ASCII but for `"` and `\`. */
 const PLAIN = /^[ !#-[\]-~]*$/
@@ -143,7 +154,7 @@ function checkClosely(name: string, value: unknown, rule: Rule): void {
   const [kind, form] = rule
   const holds =
     typeof value === 'string'
-      ? form.test(value) && !FORBIDDEN.test(value) && (rule !== TIMESTAMP || parseTime(value) !== undefined)
+      ? form.test(value) && value.search(FORBIDDEN) < 0 && (rule !== TIMESTAMP || parseTime(value) !== undefined)
       : rule === EXTENSION && (typeof value === 'boolean' || (typeof value === 'number' && (value | 0) === value))
   if (!holds) refuse(name, value, `is no ${kind}`)
 }

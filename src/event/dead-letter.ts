@@ -4,7 +4,7 @@
  *
  * Layer 6.
  */
-import type { CheckedAttributes, ExtensionValue } from './cloudevent.ts'
+import { type CheckedAttributes, type ExtensionValue, FORBIDDEN } from './cloudevent.ts'
 import { type Envelope, type Extras, extrasOf } from './envelope.ts'
 
 /** Why and after what a message was given up. */
@@ -21,9 +21,6 @@ interface Source {
 }
 
 const MAX_ERROR_LENGTH = 1024
-
-/** Characters that the CloudEvents type String leaves out (CloudEvents 1.0.2, Type System). */
-const FORBIDDEN = /[\p{Cc}\p{Cs}\p{NChar}]/gu
 
 /** The time to live is not carried over; the key is, so that order by key holds on the dead letter topic too, and so is the attachment. */
 export function deadLetterOf(

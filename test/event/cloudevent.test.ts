@@ -355,6 +355,14 @@ describe('checkAttribute', () => {
     )
   })
 
+  it('knows each character of Unicode', () => {
+    for (let code = 0; code <= 0x10ffff; code++) {
+      const check = (): void => checkAttribute('ext', `a${String.fromCodePoint(code)}`)
+      if (isLegal(code)) check()
+      else assertRefused('ext', check)
+    }
+  })
+
   /** The rule of the type String, said the long way round. */
   function isLegal(code: number): boolean {
     if (code <= 0x1f || (code >= 0x7f && code <= 0x9f)) return false
