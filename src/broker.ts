@@ -6,6 +6,7 @@
  * Layer 16.
  */
 import { Acceptance } from './acceptance.ts'
+import { checkClose } from './checks.ts'
 import type { Handler, Message } from './delivery/message.ts'
 import { BusbarError } from './errors.ts'
 import { checkAttribute } from './event/cloudevent.ts'
@@ -15,7 +16,6 @@ import {
   type BrokerOptions,
   type BrokerSettings,
   checkBroker,
-  checkClose,
   checkOnce,
   checkOnly,
   type PublishOptions,

@@ -17,7 +17,6 @@ export const COUNT: Rule = ['an integer of at least 1', isCount]
 export const TEXT: Rule = ['a string that is not empty', (value) => typeof value === 'string' && value !== '']
 export const FUNCTION: Rule = ['a function', (value) => typeof value === 'function']
 export const OBJECT: Rule = ['an object', isObject]
-export const SIGNAL: Rule = objectWith('addEventListener', 'removeEventListener', 'throwIfAborted')
 
 export function orInfinity([what, holds]: Rule): Rule {
   return [`${what}, or Infinity`, (value) => value === Infinity || holds(value)]
@@ -79,4 +78,9 @@ export function checkEach<T extends object>(options: T, rules: Rules, prefix = '
     checked[name] = value
   }
   return checked as T // the same properties, but for those that were undefined
+}
+
+/** What every `close()` may be told. */
+export function checkClose<T extends { readonly graceMs?: number }>(options: T): T {
+  return checkEach(options, { graceMs: orInfinity(DURATION) })
 }

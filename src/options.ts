@@ -20,7 +20,6 @@ import {
   orInfinity,
   type Rules,
   refuseOption,
-  SIGNAL,
   TEXT,
 } from './checks.ts'
 import { type Backoff, isList } from './delivery/redelivery.ts'
@@ -141,6 +140,8 @@ const BACKOFF: Rules = {
   jitter: ['a number from 0 to 1', (value) => isDuration(value) && value <= 1],
 }
 
+const SIGNAL = objectWith('addEventListener', 'removeEventListener', 'throwIfAborted')
+
 /** What goes with any `qos`. */
 const ONCE: Rules = { where: FUNCTION, signal: SIGNAL }
 
@@ -231,10 +232,6 @@ export function checkOnce(
   options: Pick<SubscribeOptions, 'where' | 'signal'>,
 ): Pick<SubscribeOptions, 'where' | 'signal'> {
   return checkEach(options, ONCE)
-}
-
-export function checkClose<T extends { readonly graceMs?: number }>(options: T): T {
-  return checkEach(options, { graceMs: orInfinity(DURATION) })
 }
 
 /** What a subscription asks for, with all defaults filled in. */

@@ -10,6 +10,7 @@
 import { type AnyBroker, Broker, type CloseOptions } from '../broker.ts'
 import {
   COUNT,
+  checkClose,
   checkEach,
   checkOne,
   FUNCTION,
@@ -22,7 +23,6 @@ import {
 } from '../checks.ts'
 import { BusbarError, quote } from '../errors.ts'
 import type { ErrorContext } from '../observer.ts'
-import { checkClose } from '../options.ts'
 import type { Subscription } from '../subscription.ts'
 import { type Clock, SystemClock } from '../time/clock.ts'
 import type { AnyTopics } from '../topic/typed.ts'

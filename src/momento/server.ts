@@ -9,6 +9,7 @@ import type { CloseOptions } from '../broker.ts'
 import {
   ANYTHING,
   COUNT,
+  checkClose,
   checkEach,
   DURATION,
   OBJECT,
@@ -20,7 +21,6 @@ import {
 } from '../checks.ts'
 import { BusbarError } from '../errors.ts'
 import { EVERYWHERE } from '../http/host.ts'
-import { checkClose } from '../options.ts'
 import { handled } from '../promises.ts'
 import { Grace } from '../time/grace.ts'
 import { Access, type ApiKey } from './access.ts'

@@ -9,7 +9,7 @@
  * all levels less those that lie under wildcards is the hash of the one filter
  * of that shape that matches:
  *
- *     a/b/c ──▶ a + b + c, less b, … ──▶ sieve ──▶ table ──▶ compared
+ *     a/b/c --> a + b + c, less b, ... --> sieve --> table --> compared
  *
  * Most hashes lead nowhere, so a sieve of a few bytes a filter, small enough to
  * stay near the processor, stops them. A hash proves nothing, so every filter

@@ -4,7 +4,7 @@
  * together, so that who looks one up waits for the memory once.
  *
  *     place   0   1   2   3   4   5   6   7
- *           | h1  a | h1  b | –   – | h3  c |    a hash may be at home in 0, 2, 4, 6
+ *           | h1  a | h1  b | .   . | h3  c |    a hash may be at home in 0, 2, 4, 6
  *
  * Layer 2.
  */

@@ -174,6 +174,29 @@ describe('The tarball', () => {
     assert.deepEqual(lost, [])
   })
 
+  it('has no map that says nothing, and names no map that is not there', () => {
+    assert.deepEqual(
+      files.filter((file) => file.endsWith('.map') && /"mappings":";*"/.test(read(file))),
+      [],
+    )
+    const maps = [...code, ...files.filter((file) => file.endsWith('.d.ts'))].flatMap((file) =>
+      Array.from(read(file).matchAll(/^\/\/# sourceMappingURL=(.+)$/gm), ([, map = '']) => posix.join(file, '..', map)),
+    )
+    assert.deepEqual(maps.sort(), files.filter((file) => file.endsWith('.map')).sort())
+  })
+
+  it('has the broker in two files, because each costs a new process time', () => {
+    for (const format of ['dist/esm/', 'dist/cjs/']) {
+      assert.deepEqual(importsBehind(`${format}index.js`), [`${format}index.js`, `${format}shared/core.js`])
+    }
+  })
+
+  it('has the broker in ASCII, because engines keep any other text in two bytes a character', () => {
+    for (const file of [...importsBehind('dist/esm/index.js'), ...importsBehind('dist/cjs/index.js')]) {
+      assert.doesNotMatch(read(file), /[^\0-\x7f]/)
+    }
+  })
+
   it('names no folder of the machine that built it', () => {
     assert.deepEqual(
       files.filter((file) => read(file).includes(root)),
@@ -258,9 +281,19 @@ describe('The installed package', () => {
     assert.equal(run('copies.mjs', useBothCopies), '204 true\nn-1\n')
   })
 
-  it('has one broker for all doors', () => {
-    const code = files.filter((file) => /^dist\/esm\/.*\.js$/.test(file))
-    assert.equal(code.filter((file) => /^class Broker\b/m.test(read(file))).length, 1)
+  for (const name of ['Broker', 'BusbarError', 'SystemClock']) {
+    it(`has one ${name} for all doors`, () => {
+      for (const format of ['esm', 'cjs']) {
+        const code = files.filter((file) => file.startsWith(`dist/${format}/`) && file.endsWith('.js'))
+        assert.equal(code.filter((file) => new RegExp(`^class ${name}\\b`, 'm').test(read(file))).length, 1)
+      }
+    })
+  }
+
+  it('opens nothing but what the core door declares', () => {
+    const names = 'Broker,BusbarError,SystemClock\n'
+    assert.equal(run('door.mjs', `import * as door from 'busbar'; console.log(Object.keys(door).join())`), names)
+    assert.equal(run('door.cjs', `console.log(Object.keys(require('busbar')).sort().join())`), names)
   })
 
   for (const [name, compilerOptions] of [
