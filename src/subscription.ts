@@ -5,6 +5,7 @@
  *
  * Layer 6.
  */
+import { refuseOption } from './checks.ts'
 import type { Message } from './delivery/message.ts'
 import { BusbarError } from './errors.ts'
 import type { Counts, SubscriptionStats } from './stats.ts'
@@ -139,7 +140,7 @@ export class Subscription<M = Message> implements AsyncIterable<M, undefined>, A
   [Symbol.asyncIterator](): AsyncIterableIterator<M, undefined> {
     const { iterator } = this.#intake
     if (iterator !== undefined) return iterator as AsyncIterableIterator<M, undefined> // M is what the broker delivers here
-    throw new BusbarError('ERR_OPTION_INVALID', 'A subscription with a handler has no iterator', { option: 'handler' })
+    return refuseOption('handler', 'a subscription with one has no iterator')
   }
 
   /** As `unsubscribe()`. */
