@@ -35,8 +35,8 @@ export abstract class Consumer implements Intake, Settler {
   abstract deliver(delivery: Delivery): void
   /** A delivery is about to settle its message; whoever waits for that is told afterwards. */
   abstract settled(delivery: Delivery): void
-  /** The message was taken away: what still runs for it is not waited for. */
-  abstract giveUpOn(delivery: Delivery): void
+  /** The message is taken away: what still runs for it is not waited for. @param end says what becomes of the message */
+  abstract giveUpOn(delivery: Delivery, end: () => void): void
 
   params(topic: string): readonly string[] {
     return this.host.params(this.queue.filter, topic)
@@ -109,8 +109,9 @@ export abstract class Consumer implements Intake, Settler {
     for (const delivery of this.running) {
       delivery.holder?.abort(reason)
       if (!isTaken(delivery)) continue
-      if (delivery.state === 'inFlight') this.queue.giveBack(delivery)
-      this.giveUpOn(delivery)
+      this.giveUpOn(delivery, () => {
+        if (delivery.state === 'inFlight') this.queue.giveBack(delivery)
+      })
     }
   }
 

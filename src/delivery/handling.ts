@@ -72,13 +72,15 @@ export class Handling extends Consumer {
   /** Its place is kept until the handler returns. */
   settled(): void {}
 
-  giveUpOn(delivery: Delivery): void {
+  /** Who is told of the end may ask for all counts, and be the last who does. */
+  giveUpOn(delivery: Delivery, end: () => void): void {
     const place = delivery.place as Place | undefined // only deliver() writes it
     if (place?.delivery !== delivery) return
     this.#places.delete(place)
     this.#left++
     place.delivery = undefined
     this.queue.counts.overdue++
+    end()
     this.host.workload.done()
     this.host.dispatcher.ready(this.queue)
     this.host.moved(this.queue)

@@ -138,7 +138,8 @@ export class Iteration extends Consumer implements AsyncIterableIterator<View, u
     this.host.workload.done()
   }
 
-  giveUpOn(delivery: Delivery): void {
+  giveUpOn(delivery: Delivery, end: () => void): void {
+    end()
     this.settled(delivery)
     this.host.moved(this.queue)
   }

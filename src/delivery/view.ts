@@ -19,8 +19,8 @@ export interface Settler extends Omit<Recipient, 'signal'> {
   /** @param settlement undefined for an ack */
   settle(delivery: Delivery, settlement: Settlement | undefined): void
   extend(delivery: Delivery, ms: number): void
-  /** The message was taken away: what still runs for it is not waited for. */
-  giveUpOn(delivery: Delivery): void
+  /** The message is taken away: what still runs for it is not waited for. @param end says what becomes of the message */
+  giveUpOn(delivery: Delivery, end: () => void): void
 }
 
 export class View implements Message, Holder {
@@ -113,8 +113,9 @@ export class View implements Message, Holder {
   }
 
   expire(error: BusbarError): void {
-    if (!this.settle({ outcome: 'nack', error })) return
-    settler(this.#recipient).giveUpOn(this.#delivery as Delivery) // which was just settled
+    const delivery = this.#delivery
+    if (!isHeld(delivery)) return
+    settler(this.#recipient).giveUpOn(delivery, () => this.settle({ outcome: 'nack', error }))
     this.abort(error)
   }
 

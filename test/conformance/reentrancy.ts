@@ -1,7 +1,7 @@
 /** What users do from inside the code that the broker calls: handlers, observers, `where`, listeners. Most was found by a fuzzer. */
 import assert from 'node:assert/strict'
 import { describe } from 'node:test'
-import type { BrokerOptions, Subscription } from '../../src/index.ts'
+import type { BrokerOptions, Message, Subscription } from '../../src/index.ts'
 import {
   assertStats,
   begin,
@@ -261,6 +261,32 @@ export function reentrancy(create: Create): void {
   })
 
   describe('the balance of the broker', () => {
+    it('shows a handler as overdue to whoever is told of the end of its message, and until it returns', async () => {
+      const told: number[] = []
+      const bench = begin(create, { observer: { settled: () => void told.push(bench.broker.stats().overdue) } })
+      const { broker, clock } = bench
+      const running = deferred()
+      const late = broker.subscribe('a', () => running.promise, { ackWaitMs: 10 })
+      const member = (): Subscription => broker.subscribe('a', leave, { group: 'g' })
+      let other: Subscription | undefined
+      const leave = ({ signal }: Message): unknown => {
+        signal.addEventListener('abort', () => void other?.unsubscribe())
+        return running.promise
+      }
+      const one = member()
+      await broker.publish('a', 1)
+      await turn()
+      other = member()
+      void one.unsubscribe()
+      void late.unsubscribe()
+      await clock.advance(10)
+      assert.deepEqual(told, [1, 2])
+      assertStats(broker.stats(), { cancelled: 2, overdue: 2 })
+      running.resolve(undefined)
+      await turn()
+      assertStats(broker.stats(), { cancelled: 2, overdue: 0 })
+    })
+
     it('shows a handler as overdue that has acked and still runs when the broker has closed', async ({
       broker,
       clock,
