@@ -37,8 +37,6 @@ export class Registry implements Keeper {
   readonly #targets = new Set<MessageQueue | Direct>()
   /** The counts of those that are gone. */
   readonly #past: Counts = zeroCounts()
-  /** Whether handlers may become overdue although they have settled their messages. */
-  #isClosing = false
 
   constructor(hub: Hub, defaults: SubscribeOptions) {
     this.#hub = hub
@@ -77,7 +75,6 @@ export class Registry implements Keeper {
 
   /** The end begins: what is delayed beyond the grace time is cancelled, now and later; without one nothing is delivered any more. */
   close(graceMs: number, reason: BusbarError): void {
-    this.#isClosing = true
     for (const target of this.#targets) {
       if (graceMs > 0) target.setHorizon(this.#hub.clock.now() + graceMs)
       else {
@@ -115,11 +112,13 @@ export class Registry implements Keeper {
   }
 
   #forgetEnded(): void {
-    if (this.#isClosing || this.#hub.dispatcher.isCalling) return
+    if (this.#hub.dispatcher.isCalling) return
     for (const target of this.#targets) {
       const { isOver, counts } = target
       // It may be about to cancel what is queued and delayed, and this is asked by whoever is told of that.
       if (!isOver || heldIn(counts) + counts.overdue > 0) continue
+      // A handler that has settled its message becomes overdue when the broker closes and does not wait for it.
+      if (target instanceof MessageQueue && target.consumers.isRunning) continue
       this.#targets.delete(target)
       addCounts(this.#past, counts)
     }

@@ -15,6 +15,11 @@ export class Rotation {
     return this.#consumers.length
   }
 
+  /** Whether somebody has something in hand. */
+  get isRunning(): boolean {
+    return this.#consumers.some(({ running }) => running.length > 0)
+  }
+
   add(consumer: Taker): void {
     this.#consumers.push(consumer)
   }

@@ -94,6 +94,8 @@ export interface Caller<Direct> {
 export interface Taker {
   /** Whether it can take another message now. */
   readonly isFree: boolean
+  /** The deliveries that are waited for. */
+  readonly running: readonly Delivery[]
   /** The next message of its queue, if there is one that can be delivered. */
   take(): Delivery | undefined
   /** Hands a message over. */

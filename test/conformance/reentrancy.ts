@@ -286,25 +286,29 @@ export function reentrancy(create: Create): void {
       assertStats(broker.stats(), { cancelled: 2, overdue: 0 })
     })
 
-    it('shows a handler as overdue that has acked and still runs when the broker has closed', async ({
-      broker,
-      clock,
-      subscribe,
-    }) => {
-      const running = deferred()
-      const subscription = subscribe('a', (message) => (message.ack(), running.promise))
-      await broker.publish('a', 1)
-      await turn()
-      const closing = broker.close({ graceMs: 0 })
-      assertStats(broker.stats(), { acked: 1, overdue: 0 })
-      await clock.advance(0)
-      await closing
-      assertStats(subscription.stats(), { acked: 1, overdue: 1 })
-      assertStats(broker.stats(), { acked: 1, overdue: 1 })
-      running.resolve(undefined)
-      await turn()
-      assertStats(broker.stats(), { acked: 1, overdue: 0 })
-    })
+    for (const isEnded of [false, true])
+      it(`shows a handler as overdue that has acked and still runs when the broker has closed${isEnded ? ', also one that was unsubscribed' : ''}`, async ({
+        broker,
+        clock,
+        subscribe,
+      }) => {
+        const running = deferred()
+        const subscription = subscribe('a', (message) => (message.ack(), running.promise))
+        await broker.publish('a', 1)
+        await turn()
+        if (isEnded) await subscription.unsubscribe()
+        const settled = broker.settled()
+        const closing = broker.close({ graceMs: 0 })
+        assertStats(broker.stats(), { acked: 1, overdue: 0 })
+        await clock.advance(0)
+        await closing
+        assertStats(subscription.stats(), { acked: 1, overdue: 1 })
+        assertStats(broker.stats(), { acked: 1, overdue: 1 })
+        await settled
+        running.resolve(undefined)
+        await turn()
+        assertStats(broker.stats(), { acked: 1, overdue: 0 })
+      })
   })
 
   describe('an onAbort that throws', () => {
