@@ -18,6 +18,8 @@ export abstract class Consumer implements Intake, Settler {
   readonly host: QueueHost<MessageQueue>
   /** Whether it takes nothing, as one that has left its group never does. */
   isPaused = false
+  /** Whether somebody is being told of a message that will be handed over after that. */
+  isTelling = false
   #hasLeft = false
 
   constructor(queue: MessageQueue, host: QueueHost<MessageQueue>) {
@@ -98,7 +100,9 @@ export abstract class Consumer implements Intake, Settler {
 
   #tell(delivery: Delivery, message: View): View | undefined {
     const { envelope, deliveryCount } = delivery
+    this.isTelling = true
     this.host.tell('delivered', this.queue, envelope, { deliveryCount })
+    this.isTelling = false
     if (delivery.state === 'inFlight' && !this.queue.isOver) return message
     message.nack()
     return undefined

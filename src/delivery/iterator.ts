@@ -87,7 +87,8 @@ export class Iteration extends Consumer implements AsyncIterableIterator<View, u
   /** What can be delivered without a turn. */
   #take(): Delivery | undefined {
     const { queue } = this
-    const canTake = queue.counts.queued > 0 && !this.isPaused && !this.host.dispatcher.turn.spend()
+    const mayTake = queue.counts.queued > 0 && !this.isPaused && !this.isTelling
+    const canTake = mayTake && !this.host.dispatcher.turn.spend()
     return canTake ? queue.take() : undefined
   }
 
@@ -151,9 +152,9 @@ export class Iteration extends Consumer implements AsyncIterableIterator<View, u
     while (!this.#waiting.isEmpty) this.#waiting.shift()?.(done())
   }
 
-  /** Asking for more than may be in hand acks the oldest. */
+  /** Asking for more than may be in hand acks the oldest; not while that is still on its way there. */
   #makeRoomInHand(): void {
-    for (;;) {
+    while (!this.isTelling) {
       const { delivery } = this.#hand
       // Somebody may have been told of its end before it is taken out of here.
       if (delivery?.state !== 'inFlight' || this.#others.length + 1 < this.#concurrency) return

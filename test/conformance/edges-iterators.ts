@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe } from 'node:test'
 import type { Message, Subscription } from '../../src/index.ts'
-import { assertStats, type Create, claims, codeOf, isSettled, turn } from './harness.ts'
+import { assertStats, begin, type Create, claims, codeOf, isSettled, turn } from './harness.ts'
 
 /** How a loop may be left. */
 const exits: Readonly<Record<string, (subscription: Subscription) => Promise<unknown>>> = {
@@ -235,6 +235,50 @@ export function iterators(create: Create): void {
       },
       { observer: { settled: () => void asked?.next() } },
     )
+
+    for (const when of ['before the events', 'after the events', 'while paused'])
+      for (const concurrency of [1, 2])
+        it(`serve a next() of an observer after the one whose message it is told of, asked ${when}, ${concurrency} in hand`, async () => {
+          const read: unknown[] = []
+          const ask = (): void =>
+            void iterator.next().then(({ done, value }) => {
+              read.push(done ? 'done' : value.data)
+            })
+          let isAsked = false
+          const delivered = (): void => {
+            if (!isAsked) ask()
+            isAsked = true
+          }
+          const { broker, subscribe } = begin(create, { observer: { delivered } })
+          const subscription = subscribe('a', undefined, { concurrency })
+          const iterator = subscription[Symbol.asyncIterator]()
+          if (when === 'while paused') subscription.pause()
+          if (when !== 'after the events') ask()
+          await broker.publish('a', 1)
+          await broker.publish('a', 2)
+          if (when === 'after the events') ask()
+          subscription.resume()
+          await turn()
+          assert.deepEqual(read, [1, 2])
+          assertStats(subscription.stats(), { delivered: 2, acked: 2 - concurrency, inFlight: concurrency })
+        })
+
+    it('count a message as cancelled when an observer who is told of it unsubscribes and asks for more', async () => {
+      const { broker, subscribe } = begin(create, {
+        observer: {
+          delivered: () => {
+            void subscription.unsubscribe()
+            void iterator.next()
+          },
+        },
+      })
+      const subscription = subscribe('a', undefined)
+      const iterator = subscription[Symbol.asyncIterator]()
+      const waiting = iterator.next()
+      await broker.publish('a', 1)
+      assert.deepEqual(values([await waiting]), ['done'])
+      assertStats(subscription.stats(), { acked: 0, cancelled: 1 })
+    })
 
     it('expire what nobody reads on time', async ({ broker, clock, subscribe }) => {
       const subscription = subscribe('a', undefined)
