@@ -181,7 +181,7 @@ export class Hub implements QueueHost<MessageQueue>, DirectHost<Direct> {
   }
 
   /** Whether a `where` lets the event through; one that throws does not. */
-  accepts({ where, filter }: Target, event: Envelope): boolean {
+  accepts({ where, filter }: Pick<Target, 'where' | 'filter'>, event: Envelope): boolean {
     if (where === undefined) return true
     try {
       const wanted: unknown = where(event.event)

@@ -12,8 +12,9 @@ import type { Handler } from './delivery/message.ts'
 import { MessageQueue } from './delivery/queue.ts'
 import type { DirectParts } from './delivery/rules.ts'
 import type { BusbarError } from './errors.ts'
-import type { Envelope } from './event/envelope.ts'
+import type { Replay } from './history.ts'
 import type { Hub } from './hub.ts'
+import { none } from './none.ts'
 import { checkAgreement, type Settings, type SubscribeOptions, settle } from './options.ts'
 import { done } from './promises.ts'
 import { addCounts, type Counts, heldIn, zeroCounts } from './stats.ts'
@@ -35,6 +36,8 @@ export class Registry implements Keeper {
   readonly #groups = new Map<string | undefined, Group>()
   /** Whoever has counts that may still change. */
   readonly #targets = new Set<MessageQueue | Direct>()
+  /** Why nobody comes in any more. */
+  #closed: BusbarError | undefined
   /** The counts of those that are gone. */
   readonly #past: Counts = zeroCounts()
 
@@ -75,6 +78,7 @@ export class Registry implements Keeper {
 
   /** The end begins: what is delayed beyond the grace time is cancelled, now and later; without one nothing is delivered any more. */
   close(graceMs: number, reason: BusbarError): void {
+    this.#closed = reason
     for (const target of this.#targets) {
       if (graceMs > 0) target.setHorizon(this.#hub.clock.now() + graceMs)
       else {
@@ -148,16 +152,27 @@ export class Registry implements Keeper {
   /** @param leave what an iterator does in the end */
   #consumer(filter: string, handler: Handler | undefined, settings: Settings, leave: () => void): Intake {
     const hub = this.#hub
-    const { group, concurrency } = settings
-    const key = groupKey(filter, group)
-    const found = this.#groups.get(key)
-    const shared = found?.queue.isRetired ? undefined : found
-    if (shared !== undefined) checkAgreement(settings, shared.settings)
-    // Nothing throws from here on.
-    const queue = shared?.queue ?? this.#open(filter, settings, key)
-    return handler === undefined
-      ? new Iteration(queue, hub, concurrency, leave)
-      : new Handling(queue, hub, concurrency, handler)
+    const key = groupKey(filter, settings.group)
+    const past = this.#shared(key, settings) === undefined ? this.#recall(filter, settings) : nothing
+    // A `where` that was asked about the past may have closed the broker, or made or ended the group.
+    if (this.#closed !== undefined) throw this.#closed
+    const shared = this.#shared(key, settings)
+    const queue = shared ?? this.#open(filter, settings, key)
+    const consumer =
+      handler === undefined
+        ? new Iteration(queue, hub, settings.concurrency, leave)
+        : new Handling(queue, hub, settings.concurrency, handler)
+    // Who watches this may join and leave, but never as the last one.
+    if (shared === undefined) this.#replay(queue, past)
+    return consumer
+  }
+
+  /** The queue of a group that has members. */
+  #shared(key: string | undefined, settings: Settings): MessageQueue | undefined {
+    const group = this.#groups.get(key)
+    if (group === undefined || group.queue.isRetired) return undefined
+    checkAgreement(settings, group.settings)
+    return group.queue
   }
 
   /** A queue for a subscription, or for a group. */
@@ -167,26 +182,25 @@ export class Registry implements Keeper {
     const queue = new MessageQueue({ filter, group, rules: settings, order: ++hub.order }, hub)
     this.#targets.add(queue)
     if (key !== undefined) this.#groups.set(key, { queue, settings })
-    const past = settings.signal?.aborted ? [] : this.#recall(queue, settings)
     hub.router.add(queue)
-    this.#replay(queue, past)
     return queue
   }
 
   /** What there was before, as far as it is wanted. What a `where` publishes meanwhile came before the subscription. */
-  #recall(queue: MessageQueue, { from }: Settings): readonly Envelope[] {
-    const hub = this.#hub
-    if (hub.history === undefined || from === 'now') return []
+  #recall(filter: string, { from, where, signal }: Settings): Replay {
+    const { history, dialect, clock } = this.#hub
+    if (history === undefined || from === 'now' || signal?.aborted) return nothing
     const sequence = from === 'oldest' ? undefined : from.sequence
-    const { events, missing } = hub.history.replay((topic) => matches(queue.filter, topic, hub.dialect), sequence)
-    queue.counts.skipped += missing
-    const now = hub.clock.now()
-    return events.filter((event) => event.expiresAt > now && hub.accepts(queue, event))
+    const { events, missing } = history.replay((topic) => matches(filter, topic, dialect), sequence)
+    const now = clock.now()
+    const wanted = events.filter((event) => event.expiresAt > now && this.#hub.accepts({ where, filter }, event))
+    return { events: wanted, missing }
   }
 
   /** What finds no room by the rules of the queue waits at the head of its line, and goes beyond its capacity when the line ends. */
-  #replay(queue: MessageQueue, past: readonly Envelope[]): void {
-    for (const event of past) {
+  #replay(queue: MessageQueue, { events, missing }: Replay): void {
+    queue.counts.skipped += missing
+    for (const event of events) {
       const enter = (): undefined => {
         if (queue.isOver) return
         queue.offer(event, false)
@@ -198,6 +212,8 @@ export class Registry implements Keeper {
     }
   }
 }
+
+const nothing: Replay = { events: none, missing: 0 }
 
 function groupKey(filter: string, group: string | undefined): string | undefined {
   return group && `${filter.length} ${filter}${group}`

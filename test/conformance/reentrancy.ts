@@ -357,6 +357,63 @@ export function reentrancy(create: Create): void {
     })
   })
 
+  describe('a group that begins in the past', () => {
+    const past: BrokerOptions = { history: { size: 10 } }
+    /** What somebody does with another member while a member is made. */
+    const acts: Readonly<Record<string, (join: () => Subscription) => unknown>> = {
+      joins: (join) => join(),
+      'joins and leaves': (join) => join().unsubscribe(),
+      'joins and is drained': (join) => join().drain(),
+    }
+    for (const [what, act] of Object.entries(acts))
+      it(`goes on when its where is asked about the past, and another member ${what}`, async () => {
+        const { broker, subscribe } = begin(create, past)
+        for (const data of [1, 2, 3]) await broker.publish('a', data)
+        const seen = recorder()
+        let asked = 0
+        const where = (): boolean => {
+          if (++asked === 2) act(() => subscribe('a', () => {}, options))
+          return true
+        }
+        const options = { group: 'g', from: 'oldest', where } as const
+        const one = subscribe('a', seen.handler, options)
+        for (const data of [4, 5]) await broker.publish('a', data)
+        await turn()
+        assert.deepEqual(seen.data(), what === 'joins' ? [2, 4] : [1, 2, 3, 4, 5])
+        assertStats(one.stats(), { matched: 5, acked: 5 })
+        await broker.close({ graceMs: 0 })
+      })
+
+    it('goes on when an observer of what overflows meanwhile joins and leaves', async () => {
+      let isDone = false
+      const overflowed = (): void => {
+        if (isDone) return
+        isDone = true
+        void subscribe('a', () => {}, options).unsubscribe()
+      }
+      const { broker, subscribe } = begin(create, { ...past, observer: { overflowed } })
+      for (const data of [1, 2, 3]) await broker.publish('a', data)
+      const seen = recorder()
+      const options = { group: 'g', from: 'oldest', capacity: 1, overflow: 'dropOldest' } as const
+      subscribe('a', seen.handler, options)
+      await broker.publish('a', 4)
+      await turn()
+      assert.deepEqual(seen.data(), [4])
+      await broker.close({ graceMs: 0 })
+    })
+
+    it('is refused when its where closes the broker', async () => {
+      const { broker, subscribe } = begin(create, past)
+      await broker.publish('a', 1)
+      const where = (): boolean => {
+        void broker.close({ graceMs: 0 })
+        return true
+      }
+      assert.equal(await codeOf(() => subscribe('a', () => {}, { from: 'oldest', where })), 'ERR_CLOSED')
+      assertStats(broker.stats(), { matched: 0, subscriptions: 0 })
+    })
+  })
+
   describe('history that waits for room', () => {
     const past: BrokerOptions = { history: { size: 10 } }
     const fill = async ({ broker }: ReturnType<typeof begin>): Promise<void> => {
