@@ -45,7 +45,7 @@ export abstract class Consumer implements Intake, Settler {
   }
 
   take(): Delivery | undefined {
-    return this.queue.take()
+    return this.queue.take(this)
   }
 
   settle(delivery: Delivery, settlement: Settlement | undefined): void {

@@ -55,9 +55,9 @@ export class Iteration extends Consumer implements AsyncIterableIterator<View, u
   next(): Promise<Result> {
     this.queue.reader = undefined
     this.#makeRoomInHand()
-    if (this.#isOver) return Promise.resolve(done())
     const delivery = this.#waiting.isEmpty ? this.#take() : undefined
-    return delivery === undefined ? this.#wait() : Promise.resolve(this.#hold(delivery))
+    if (delivery !== undefined) return Promise.resolve(this.#hold(delivery))
+    return this.#isOver ? Promise.resolve(done()) : this.#wait()
   }
 
   #wait(): Promise<Result> {
@@ -89,7 +89,7 @@ export class Iteration extends Consumer implements AsyncIterableIterator<View, u
     const { queue } = this
     const mayTake = queue.counts.queued > 0 && !this.isPaused && !this.isTelling
     const canTake = mayTake && !this.host.dispatcher.turn.spend()
-    return canTake ? queue.take() : undefined
+    return canTake ? queue.take(this) : undefined
   }
 
   /** Leaves the loop: what is in hand counts as nacked, the subscription ends. */
@@ -115,17 +115,14 @@ export class Iteration extends Consumer implements AsyncIterableIterator<View, u
     const { queue } = this
     queue.reader = undefined
     if (queue.counts.queued > 0) this.#makeRoomInHand()
-    const delivery = queue.take()
+    // Whoever watched that may have ended this, or paused it.
+    const delivery = this.isFree ? queue.take(this) : undefined
     queue.reader = this
     return delivery
   }
 
   deliver(delivery: Delivery): void {
-    const resolve = this.#waiting.shift()
-    if (resolve !== undefined) return resolve(this.#hold(delivery))
-    // The ack before has ended the subscription: somebody watched it.
-    this.queue.giveBack(delivery)
-    this.host.workload.done()
+    this.#waiting.shift()?.(this.#hold(delivery))
   }
 
   settled(delivery: Delivery): void {

@@ -20,7 +20,7 @@ import { Backlog } from './backlog.ts'
 import { Delivery, isQueued, type Settlement } from './delivery.ts'
 import { redeliveryDelayMs } from './redelivery.ts'
 import { Rotation } from './rotation.ts'
-import type { GivenUp, QueueHost, QueueParts, QueueRules, Reader } from './rules.ts'
+import type { GivenUp, QueueHost, QueueParts, QueueRules, Reader, Taker } from './rules.ts'
 import { Timetable } from './timetable.ts'
 
 /** Dead letter topics that an event may go through. */
@@ -102,13 +102,15 @@ export class MessageQueue implements Scheduled {
   }
 
   /** The next message: from now on it is in flight. */
-  take(): Delivery | undefined {
+  take(taker: Taker): Delivery | undefined {
     for (;;) {
       const item = this.#backlog.shift()
       if (item === undefined) return undefined
       const delivery = item instanceof Envelope ? new Delivery(item, 0) : item
       if (delivery.state !== 'queued') continue
       if (delivery.envelope.extras === undefined || this.#mayStart(delivery)) return this.#start(delivery)
+      // Whoever was told that it has expired may have ended the taker, or paused it.
+      if (!taker.isFree) return undefined
     }
   }
 

@@ -37,7 +37,8 @@ export class Rotation {
     for (let left = most; left > 0; left--) {
       const consumer = this.#choose()
       const delivery = consumer?.take()
-      if (delivery === undefined) return false
+      // One that is no longer free leaves it to others.
+      if (delivery === undefined) return consumer?.isFree === false
       this.#turn++
       consumer?.deliver(delivery)
       if (turn.spend()) return true

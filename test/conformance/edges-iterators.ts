@@ -263,6 +263,17 @@ export function iterators(create: Create): void {
           assertStats(subscription.stats(), { delivered: 2, acked: 2 - concurrency, inFlight: concurrency })
         })
 
+    it('are done when an observer who is told of what has expired unsubscribes', async () => {
+      const { broker, clock, subscribe } = begin(create, { observer: { expired: () => void one.unsubscribe() } })
+      const one = subscribe('a', undefined)
+      void broker.publish('a', 1, { ttlMs: 5 })
+      void broker.publish('a', 2)
+      const now = clock.now.bind(clock)
+      clock.now = () => now() + 5
+      assert.deepEqual(values([await one[Symbol.asyncIterator]().next()]), ['done'])
+      assertStats(one.stats(), { expired: 1, cancelled: 1 })
+    })
+
     it('count a message as cancelled when an observer who is told of it unsubscribes and asks for more', async () => {
       const { broker, subscribe } = begin(create, {
         observer: {

@@ -241,6 +241,43 @@ export function reentrancy(create: Create): void {
     })
   })
 
+  describe('a member of a group that somebody stops while it takes a message', () => {
+    const stops = ['unsubscribe', 'drain', 'pause'] as const
+    /** What it is stopped by: an observer of the ack that makes room in its hand, or of a message that expires before the next. */
+    const kinds = { handler: ['expired'], iterator: ['expired', 'settled'] } as const
+    for (const form of ['handler', 'iterator'] as const)
+      for (const kind of kinds[form])
+        for (const stop of stops)
+          it(`leaves the message to the others, who get it for the first time (${form}, ${kind}, ${stop})`, async () => {
+            let isStopping = false
+            const observer = { [kind]: () => void (isStopping && one[stop]()) }
+            const { broker, clock, subscribe } = begin(create, { observer })
+            const now = clock.now.bind(clock)
+            let lateMs = 0
+            clock.now = () => now() + lateMs
+            const mine = recorder()
+            const one = subscribe('a', form === 'handler' ? mine.handler : undefined, { group: 'g' })
+            const ask = async (): Promise<void> => {
+              const { done, value } = await one[Symbol.asyncIterator]().next()
+              if (!done) mine.handler(value)
+            }
+            if (form === 'iterator') for (let i = 0; i < 2; i++) void ask()
+            const others = recorder()
+            subscribe('a', others.handler, { group: 'g' })
+            for (const data of [1, 2]) void broker.publish('a', data)
+            await turn()
+            isStopping = true
+            if (kind === 'expired') void broker.publish('a', 3, { ttlMs: 5 })
+            lateMs = 5
+            void broker.publish('a', 4)
+            await turn()
+            assert.deepEqual(mine.data(), [1])
+            assert.deepEqual([others.data(), others.counts()], [[2, 4], [1, 1]]) // biome-ignore format: side by side
+            assertStats(one.stats(), { inFlight: 0, acked: 3, delivered: 3 })
+            await broker.close({ graceMs: 0 })
+          })
+  })
+
   describe('the balance of the broker', () => {
     for (const filters of [
       ['a', 'a', 'a'],
