@@ -41,7 +41,7 @@ export class Delivery implements Timed {
   declare position: number
   /** Set when it is handed over. */
   declare holder: Holder | undefined
-  /** Written by whoever calls a handler with it: where that call stands. */
+  /** Delayed: where it stands among those whose time comes last. In flight: where the call of its handler stands. Each is written by whoever keeps that. */
   declare place: object | undefined
 
   /** @param deliveryCount deliveries so far */

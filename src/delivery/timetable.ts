@@ -6,8 +6,9 @@
  */
 import type { Clock } from '../time/clock.ts'
 import { Deadlines } from '../time/deadlines.ts'
+import { Heap } from '../time/heap.ts'
 import type { Schedule, Scheduled } from '../time/schedule.ts'
-import { NOWHERE } from '../time/timed.ts'
+import { NOWHERE, type Timed } from '../time/timed.ts'
 import type { Delivery } from './delivery.ts'
 
 /** What a timetable asks of the broker. */
@@ -24,12 +25,19 @@ export interface Hand {
   isUnstamped: boolean
 }
 
+/** Where a delayed message stands among those whose time comes last. */
+interface Late extends Timed {
+  readonly delivery: Delivery
+}
+
 export class Timetable extends Deadlines<Delivery> {
   readonly #owner: Scheduled
   readonly #host: TimeHost
   /** What is in flight there has no end of its ack wait yet. Hands, because most deliveries are over before a turn ends. */
   #unstamped: Hand[] = []
   readonly #ackWaitMs: number
+  /** What is delayed, the other way round; made when that is asked for. */
+  #late: Heap<Late> | undefined
 
   /** @param owner whose `fire` is called when something is due */
   constructor(owner: Scheduled, host: TimeHost, ackWaitMs: number) {
@@ -41,6 +49,7 @@ export class Timetable extends Deadlines<Delivery> {
 
   override set(delivery: Delivery, time: number): void {
     super.set(delivery, time)
+    this.#note(delivery, time)
     this.announce(time)
   }
 
@@ -52,12 +61,24 @@ export class Timetable extends Deadlines<Delivery> {
   /** Something has lost its deadline: without any, no timer stays. */
   clear(delivery: Delivery): void {
     this.delete(delivery)
+    if (delivery.state === 'delayed') this.#late?.delete(delivery.place as Late) // see `#note`
     if (this.#owner.nextDeadline === Infinity) this.#host.schedule.delete(this.#owner)
   }
 
   /** The delayed message whose time comes last. */
   lastDelayed(): Delivery | undefined {
-    return this.last(({ state }) => state === 'delayed')
+    if (this.#late === undefined) {
+      this.#late = new Heap()
+      for (const delivery of this.items()) this.#note(delivery, this.timeOf(delivery))
+    }
+    return this.#late.items[0]?.delivery
+  }
+
+  #note(delivery: Delivery, time: number): void {
+    if (this.#late === undefined || delivery.state !== 'delayed') return
+    const late: Late = { position: NOWHERE, order: -delivery.order, delivery }
+    delivery.place = late
+    this.#late.set(late, -time)
   }
 
   /** Ends what is delayed beyond `time`. */

@@ -47,13 +47,6 @@ export class Deadlines<T extends Timed> {
     return item
   }
 
-  /** The latest of the items that are `wanted`; looks at all of them. */
-  last(wanted: (item: T) => boolean): T | undefined {
-    let last: T | undefined
-    for (const item of this.items()) if (wanted(item) && (last === undefined || this.#precedes(last, item))) last = item
-    return last
-  }
-
   /** Whether one of them comes before an item that has this deadline and this order. */
   precedes(time: number, order: number): boolean {
     const { next } = this

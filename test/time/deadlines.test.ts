@@ -32,8 +32,6 @@ function assertSame(deadlines: Deadlines<Item>, sorted: Sorted, items: readonly 
     assert.equal(deadlines.timeOf(item), times.get(item) ?? Infinity)
     assert.equal(item.position !== NOWHERE, times.has(item))
   }
-  const isOdd = ({ order: number }: Item): boolean => number % 2 === 1
-  assert.equal(deadlines.last(isOdd), order.filter(isOdd).at(-1))
 }
 
 /** One step on both; `what` is a number so that shrinking leads to the plainest. */
