@@ -76,7 +76,10 @@ export interface PublishOptions {
   readonly id?: string
   /** CloudEvents `source`; default: the broker's. */
   readonly source?: string
-  /** CloudEvents `type`; default: the topic. */
+  /**
+   * CloudEvents `type`. One of nothing but blanks, or with control characters or noncharacters, is none for
+   * `busbar/cloudevents`. Default: the topic.
+   */
   readonly type?: string
   /** CloudEvents `subject`; default: none. */
   readonly subject?: string

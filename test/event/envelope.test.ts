@@ -1,6 +1,7 @@
 /** Accepting an event, closely: what it is stamped with, and when. */
 import assert from 'node:assert/strict'
 import { describe } from 'node:test'
+import { toHTTP, toJSON } from '../../src/event/index.ts'
 import { Broker } from '../../src/index.ts'
 import {
   assertStats,
@@ -54,6 +55,21 @@ describe('An accepted event', () => {
     assert.deepEqual([event.id, event['ext'], sequence], [id, '1', undefined])
     assertStats(broker.stats(), { acked: 1, queued: 1 })
   })
+
+  for (const topic of [' ', '\t', '\u00a0\u2003', 'a\u0007', 'a/\ufffe']) {
+    it(`of the topic ${JSON.stringify(topic)} goes over a wire only with a type of its own`, async (bench) => {
+      const seen = recorder()
+      bench.subscribe('#', seen.handler)
+      await bench.broker.publish(topic, 1)
+      await bench.broker.publish(topic, 1, { type: 'a' })
+      await turn()
+      assert.equal(seen.at(0).event.type, topic)
+      for (const write of [toJSON, toHTTP]) {
+        assert.throws(() => write(seen.at(0).event), { code: 'ERR_EVENT_INVALID', attribute: 'type' })
+        write(seen.at(1).event)
+      }
+    })
+  }
 
   it('has the time of its acceptance when it waited for room', async ({ broker, clock, subscribe }) => {
     const times: unknown[] = []
