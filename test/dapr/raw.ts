@@ -1,4 +1,5 @@
 /** Both ends of HTTP as plain sockets: most bad input is what no HTTP library would send. */
+import assert from 'node:assert/strict'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 
 /** A client that says exactly what it is told, and remembers all that it hears. */
@@ -114,9 +115,15 @@ export async function turns(count: number): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve))
 }
 
-/** Waits for something that no event tells of, one turn of the event loop after the other. */
+/** Seconds, when there is nothing else to do. */
+const MOST_TURNS = 1_000_000
+
+/** Waits for something that no event tells of, one turn of the event loop after the other; fails when it never comes. */
 export async function turnsUntil(holds: () => boolean): Promise<void> {
-  while (!holds()) await turns(1)
+  for (let i = 0; !holds(); i++) {
+    assert.ok(i < MOST_TURNS, `never came: ${holds}`)
+    await turns(1)
+  }
 }
 
 /** How many TCP connections and servers this process has open. */
