@@ -41,7 +41,7 @@ export class Delivery implements Timed {
   declare position: number
   /** Set when it is handed over. */
   declare holder: Holder | undefined
-  /** Delayed: where it stands among those whose time comes last. In flight: where the call of its handler stands. Each is written by whoever keeps that. */
+  /** Delayed: where it stands among those due last, written by `Timetable`. In flight: where the call of its handler stands, written by whoever calls it. */
   declare place: object | undefined
 
   /** @param deliveryCount deliveries so far */

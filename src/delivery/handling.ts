@@ -72,9 +72,9 @@ export class Handling extends Consumer {
   /** Its place is kept until the handler returns. */
   settled(): void {}
 
-  /** Who is told of the end may ask for all counts, and be the last who does. */
+  /** It counts as overdue before anybody is told of the end: a subscription that holds nothing may be forgotten then. */
   giveUpOn(delivery: Delivery, end: () => void): void {
-    const place = delivery.place as Place | undefined // only deliver() writes it
+    const place = delivery.place as Place | undefined // of what was delivered only deliver() writes it
     if (place?.delivery !== delivery) return
     this.#places.delete(place)
     this.#left++

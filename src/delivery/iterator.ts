@@ -149,7 +149,7 @@ export class Iteration extends Consumer implements AsyncIterableIterator<View, u
     while (!this.#waiting.isEmpty) this.#waiting.shift()?.(done())
   }
 
-  /** Asking for more than may be in hand acks the oldest; not while that is still on its way there. */
+  /** Asking for more than may be in hand acks the oldest, but not while another is on its way there. */
   #makeRoomInHand(): void {
     while (!this.isTelling) {
       const { delivery } = this.#hand
