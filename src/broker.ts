@@ -186,7 +186,7 @@ export class Broker<in out Topics extends object = AnyTopics, in out D extends D
 
   /** Resolves when nothing is queued or in flight and all handlers have returned. What is delayed does not count, nor do overdue handlers. */
   settled(): Promise<void> {
-    return new Promise((resolve) => this.#hub.whenIdle(resolve))
+    return this.#hub.settled()
   }
 
   /** The counters of all subscriptions, and of publishing. */

@@ -54,7 +54,11 @@ export class Hub implements QueueHost<MessageQueue>, DirectHost<Direct> {
   readonly deadLetter: QueueHost<MessageQueue>['deadLetter']
   /** Queues and their like, so far. */
   order = 0
-  /** Called when nothing is queued and nothing is running. */
+  /** Resolves when nothing is queued and nothing is running, if somebody waits for that. */
+  #settled: Promise<void> | undefined
+  /** Resolves it. */
+  #settle: (() => void) | undefined
+  /** Called then. */
   #idle: (() => void)[] = []
   readonly #observer: Observer | undefined
   /** What the observer is told of when it is done. */
@@ -111,10 +115,12 @@ export class Hub implements QueueHost<MessageQueue>, DirectHost<Direct> {
     if (target.hasLine) this.dispatcher.hold(() => this.line.advance(target))
   }
 
-  /** Calls `tell` when nothing is queued and nothing is in flight, at once if that is so now. */
-  whenIdle(tell: () => void): void {
-    this.#idle.push(tell)
-    this.#tellIdle()
+  /** See `Broker.settled`. Those who wait for the same moment share one promise. */
+  settled(): Promise<void> {
+    if (this.workload.busy === 0) return done
+    return (this.#settled ??= new Promise((resolve) => {
+      this.#settle = resolve
+    }))
   }
 
   /** Calls `finish` once: when nothing is under way or delayed, or when the grace time is over. Never inside a handler. */
@@ -202,7 +208,12 @@ export class Hub implements QueueHost<MessageQueue>, DirectHost<Direct> {
   }
 
   #tellIdle(): void {
-    if (this.workload.busy > 0 || this.#idle.length === 0) return
+    if (this.workload.busy > 0) return
+    if (this.#settled !== undefined) {
+      this.#settled = undefined
+      this.#settle?.()
+    }
+    if (this.#idle.length === 0) return
     const told = this.#idle
     this.#idle = []
     tellAll(told)

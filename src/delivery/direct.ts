@@ -17,6 +17,14 @@ import type { Handler, Message } from './message.ts'
 import type { DirectHost, DirectParts } from './rules.ts'
 import { View } from './view.ts'
 
+/** An async call of the handler; used again for a later one, because its callbacks cost more to make than all the rest. */
+interface Call {
+  /** Undefined while it is not under way. */
+  message: Message | undefined
+  readonly fulfilled: () => void
+  readonly rejected: (error: unknown) => void
+}
+
 /** It is also the route of topics that lead to it alone; what publishing reads on the way to the handler comes first. */
 export class Direct implements Intake, Recipient {
   /** Itself, while receiving is nothing but calling the handler, so that `call` will do. */
@@ -51,7 +59,9 @@ export class Direct implements Intake, Recipient {
   /** Handlers that have not returned are not waited for any more. */
   #isAbandoned = false
   #controller: AbortController | undefined
-  /** Messages whose handlers have not returned, for an observer. */
+  /** The latest async call. */
+  #call: Call | undefined
+  /** Messages whose handlers have not returned, if there is an observer: nobody else wants to know what is not waited for any more. */
   #running: Set<Message> | undefined
 
   constructor({ filter, handler, where, order }: DirectParts, host: DirectHost<Direct>) {
@@ -61,6 +71,7 @@ export class Direct implements Intake, Recipient {
     this.order = order
     this.handler = handler
     this.#host = host
+    this.#running = host.observed ? new Set() : undefined
     this.#review()
   }
 
@@ -263,18 +274,28 @@ export class Direct implements Intake, Recipient {
   }
 
   #await(message: Message, result: unknown): void {
-    whenSettled(
-      result,
-      () => this.#over(message, false),
-      (error) => this.#over(message, true, error),
-    )
+    // Calls under way, but for the latest, are known to their promises alone.
+    if (this.#call === undefined || this.#call.message !== undefined) this.#call = this.#makeCall()
+    const call = this.#call
+    whenSettled(result, call.fulfilled, call.rejected)
+    call.message = message
     this.#host.workload.busy++
-    // Only an observer wants to know what it was that is not waited for any more.
-    if (this.#host.observed) (this.#running ??= new Set()).add(message)
+    this.#running?.add(message)
+  }
+
+  #makeCall(): Call {
+    const call: Call = {
+      message: undefined,
+      fulfilled: () => this.#over(call, false),
+      rejected: (error) => this.#over(call, true, error),
+    }
+    return call
   }
 
   /** An async call is over. */
-  #over(message: Message, failed: boolean, error?: unknown): void {
+  #over(call: Call, failed: boolean, error?: unknown): void {
+    const message = call.message as Message // which it has had since it began
+    call.message = undefined
     if (this.#isAbandoned) this.#special.overdue--
     else {
       this.#running?.delete(message)

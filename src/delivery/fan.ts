@@ -8,6 +8,7 @@
 import type { Envelope, Recipient } from '../event/envelope.ts'
 import type { Direct } from './direct.ts'
 import type { Handler, Message } from './message.ts'
+import { View } from './view.ts'
 
 export class Fan implements Recipient {
   readonly directs: readonly Direct[]
@@ -59,7 +60,11 @@ export class Fan implements Recipient {
     while (!this.#isStopped && this.#at < directs.length) this.#share(event)
     if (this.#booked === 0 && this.#at === directs.length) return this.#rounds++ === 0
     this.#bookCalls()
-    for (; this.#at < directs.length; this.#booked = ++this.#at) directs[this.#at]!.receive(event)
+    for (; this.#at < directs.length; this.#booked = ++this.#at) {
+      const direct = directs[this.#at]!
+      if (direct.mayShare) direct.call(new View(event, direct))
+      else direct.receive(event)
+    }
     return false
   }
 

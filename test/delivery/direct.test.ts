@@ -39,6 +39,72 @@ describe('qos 0, closely', () => {
     assert.equal(await isSettled(settled), true)
   })
 
+  it('settles for all who wait, and makes those wait who ask during a later event', async ({ broker, subscribe }) => {
+    const { handler, release } = held()
+    subscribe('a', handler, { qos: 0 })
+    await broker.publish('a', 1)
+    const both = [broker.settled(), broker.settled()]
+    const later = Promise.all(both).then(() => {
+      void broker.publish('a', 2)
+      return broker.settled()
+    })
+    await release(1)
+    assert.deepEqual(await Promise.all([...both, later].map(isSettled)), [true, true, false])
+    await release(2)
+    assert.equal(await isSettled(later), true)
+    assert.equal(await isSettled(broker.settled()), true)
+  })
+
+  it('tells of each rejection which event it belongs to, in whatever order they end', async () => {
+    const seen: unknown[] = []
+    const broker = create({ onError: (error, { event }) => void seen.push([error, event?.data]) })
+    const ends = new Map<unknown, (failed: boolean) => Promise<void>>()
+    const handler = ({ data }: Message): Promise<unknown> => {
+      const { promise, resolve, reject } = deferred()
+      ends.set(data, (failed) => (failed ? reject(data) : resolve(data), turn()))
+      return promise
+    }
+    const subscription = broker.subscribe('a', handler, { qos: 0 })
+    const begin = (data: number): Promise<void> => broker.publish('a', data)
+    const end = (data: number, failed: boolean): Promise<void> | undefined => ends.get(data)?.(failed)
+    // The first one hangs, the others overlap.
+    for (const data of [1, 2, 3]) await begin(data)
+    await end(2, true)
+    await begin(4)
+    await end(3, false)
+    await begin(5)
+    await end(5, true)
+    await end(4, true)
+    await begin(6)
+    await end(6, true)
+    assert.deepEqual(
+      seen,
+      [2, 5, 4, 6].map((data) => [data, data]),
+    )
+    assertStats(subscription.stats(), { delivered: 6, acked: 1, dropped: 4, inFlight: 1 })
+  })
+
+  it('takes no second call of a thenable for the end of a later event', async ({ broker, subscribe }) => {
+    const calls: (() => void)[] = []
+    const handler = (): unknown => ({
+      then: (fulfilled: () => void, rejected: (error: unknown) => void) =>
+        void calls.push(fulfilled, fulfilled, () => rejected('no')),
+    })
+    const subscription = subscribe('a', handler, { qos: 0 })
+    await broker.publish('a', 1)
+    await turn()
+    calls[0]?.()
+    await turn()
+    await broker.publish('a', 2)
+    await turn()
+    for (const again of calls.slice(0, 3)) again()
+    await turn()
+    assertStats(subscription.stats(), { delivered: 2, acked: 1, dropped: 0, inFlight: 1 })
+    calls.at(-1)?.()
+    await turn()
+    assertStats(subscription.stats(), { delivered: 2, acked: 1, dropped: 1, inFlight: 0 })
+  })
+
   for (const fails of [false, true]) {
     it(`has drained when its last delayed event ${fails ? 'has failed' : 'was handled'}`, async ({
       broker,
