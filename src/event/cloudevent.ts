@@ -89,6 +89,7 @@ const PLAIN = /^[ !#-[\]-~]*$/
 /** In UTC, and on a day that every month has. */
 const PLAIN_TIME = /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?Z$/
 
+const URI: Rule = ['URI-reference', URI_REFERENCE, /^[\w./~-]+$/]
 const TEXT: Rule = ['printable text', /\S/, /^[!#-[\]-~][ !#-[\]-~]*$/]
 /** Its form is left to parseTime. */
 const TIMESTAMP: Rule = ['RFC 3339 time', /^/, PLAIN_TIME]
@@ -100,7 +101,7 @@ const CORE: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ['type', TEXT],
   ['subject', TEXT],
   ['time', TIMESTAMP],
-  ['source', ['URI-reference', URI_REFERENCE, /^[\w./~-]+$/]],
+  ['source', URI],
   // RFC 3986 4.3 has no fragment, but a schema inside a document is named by one and every SDK takes it.
   ['dataschema', ['absolute URI', RegExp(`(?=[^/?#]+:)${URI_REFERENCE.source}`, 'i'), /^https?:\/\/[\w./-]+$/]],
   ['datacontenttype', ['media type', MEDIA_TYPE, /^\w+\/[\w.+-]+$/]],
@@ -141,9 +142,11 @@ export function printAttribute(name: string, value: unknown): string {
   return JSON.stringify(value)
 }
 
-/** The form of most values of a core attribute: text without a quotation mark, and nothing else that JSON escapes. */
-export function plainForm(name: string): string {
-  return CORE.get(name)?.[2].source.slice(1, -1) ?? ''
+/** What a broker stamps on every event as the beginning of a JSON object. @returns '' when it takes a closer look than most of it needs */
+export function printStamps({ specversion, id, source, type, time }: WireEvent): string {
+  const arePlain = isPlain(id, TEXT) && isPlain(source, URI) && isPlain(type, TEXT) && isPlain(time, TIMESTAMP)
+  if (specversion !== '1.0' || !arePlain) return ''
+  return `{"specversion":"1.0","id":"${id}","source":"${source}","type":"${type}","time":"${time}"`
 }
 
 function isPlain(value: unknown, rule: Rule): boolean {
