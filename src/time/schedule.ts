@@ -31,7 +31,7 @@ export class Schedule {
     this.#clock = clock
   }
 
-  /** Calls `item` at `time`, unless it will be called before. */
+  /** Calls `item` at `time`, unless it will be called before; never, if that is `Infinity`. */
   set(item: Scheduled, time: number): void {
     if (this.#deadlines.timeOf(item) <= time) return
     this.#deadlines.set(item, time)
@@ -75,8 +75,10 @@ export class Schedule {
     while (!turn.spend()) {
       const item = this.#deadlines.takeDue(now)
       if (item === undefined) break
-      item.fire(now)
-      if (item.nextDeadline < Infinity) this.set(item, item.nextDeadline)
+      // A queue of many goes on as long as it comes first: to take it out and put it back costs more than what is done.
+      do item.fire(now)
+      while (item.nextDeadline <= now && !this.#deadlines.precedes(item.nextDeadline, item.order) && !turn.spend())
+      this.set(item, item.nextDeadline)
     }
   }
 

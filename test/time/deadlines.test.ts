@@ -395,6 +395,26 @@ describe('Schedule', () => {
     assert.deepEqual(rang, [60, 60, 350])
   })
 
+  it('calls several in order of time, and of their own, when the event loop wakes late', () => {
+    const clock = new Bench()
+    const schedule = new Schedule(clock)
+    const called: string[] = []
+    const items = [[10, 10, 30, 40], [10, 20, 30, 90], [15]].map((times, order) => ({
+      position: NOWHERE,
+      order,
+      get nextDeadline() {
+        return times[0] ?? Infinity
+      },
+      fire: () => void called.push(`${order} at ${times.shift()}`),
+    }))
+    for (const item of items) schedule.set(item, item.nextDeadline)
+    clock.turn()
+    clock.moveTo(50, 40)
+    assert.deepEqual(called, ['0 at 10', '0 at 10', '1 at 10', '2 at 15', '1 at 20', '0 at 30', '1 at 30', '0 at 40'])
+    clock.moveTo(100)
+    assert.equal(called.at(-1), '1 at 90')
+  })
+
   it('keeps one timer when it is asked while it rings', () => {
     const clock = new Bench()
     let count = 0
