@@ -78,10 +78,11 @@ export class Acceptance {
   }
 
   /** As `#admit`, when there is nobody to tell. */
-  #offer(event: Envelope, route: Route): Promise<void> {
+  #offer(event: Envelope, route: Route, signal?: AbortSignal): Promise<void> {
     const { queues, directs, fan, isSelective } = route
-    if (isSelective) return this.#admit(event, undefined)
-    for (let i = 0; i < queues.length; i++) if (queues[i]?.isFull) return this.#admit(event, undefined)
+    // For who has no queue there is more to look at, when it is not a plain event.
+    if (isSelective || (directs.length > 0 && event.extras !== undefined)) return this.#admit(event, signal)
+    for (let i = 0; i < queues.length; i++) if (queues[i]?.isFull) return this.#admit(event, signal)
     this.published++
     for (let i = 0; i < queues.length; i++) queues[i]?.offer(event, false)
     if (directs.length > 0) this.#hub.dispatcher.fanOut(event, directs, fan)
@@ -96,7 +97,8 @@ export class Acceptance {
     const extras = checked === undefined ? this.#hub.history && extrasOf({}, {}) : this.#readExtras(checked)
     const stored = this.#store === undefined ? data : this.#store(data)
     const event = new Envelope(topic, stored, extras, ++this.#serial, this.#now(extras))
-    return this.#admit(event, checked?.signal)
+    const signal = checked?.signal
+    return this.#isPlain ? this.#offer(event, this.#hub.router.find(topic), signal) : this.#admit(event, signal)
   }
 
   /** Accepts the event, or lets it wait for room. */

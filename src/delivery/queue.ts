@@ -187,8 +187,9 @@ export class MessageQueue implements Scheduled {
 
   /** @returns whether it is queued, and not delayed */
   #acceptSpecial(event: Envelope): boolean {
-    // An event from the history may have been due long ago.
-    const isDue = event.dueAt === -Infinity || event.dueAt <= this.#host.clock.now()
+    // An event from the history, where all have a number, may have been due long ago.
+    const isOld = event.sequence !== undefined
+    const isDue = event.dueAt === -Infinity || (isOld && event.dueAt <= this.#host.clock.now())
     if (isDue) this.#backlog.pushSpecial(event)
     else this.#delay(new Delivery(event, 0), event.dueAt)
     return isDue
