@@ -7,13 +7,11 @@
 import { Direct } from './delivery/direct.ts'
 import { Fan } from './delivery/fan.ts'
 import { MessageQueue } from './delivery/queue.ts'
-import { TopicCache } from './topic/cache.ts'
+import { MAX_LENGTH, TopicCache } from './topic/cache.ts'
 import type { Dialect } from './topic/dialect.ts'
 import { Matcher } from './topic/matcher.ts'
+import { Round } from './topic/round.ts'
 import { isWildcard } from './topic/topic.ts'
-
-/** One guess in so many. */
-const LOOKS = 16
 
 /** Where events go; alone, each is a route of its own. */
 type Target = MessageQueue | Direct
@@ -36,10 +34,8 @@ export class Router {
   readonly #routes = new TopicCache<Route>()
   /** Where most topics are found: under filters while none has wildcards, else in the cache. */
   #known: ReadonlyMap<string, Route> | undefined
-  /** What may be asked for next: some publishers stay with a topic, and need no map then. */
-  #guess: { readonly topic: string; readonly route: Route } | undefined
-  /** Topics looked up since a guess was made. */
-  #looks = 0
+  /** Where topics that come in turn are found, without a look into a map. */
+  readonly #round = new Round<Route>()
 
   constructor(dialect: Dialect) {
     this.#dialect = dialect
@@ -48,15 +44,13 @@ export class Router {
 
   /** @throws {BusbarError} `ERR_TOPIC_INVALID` */
   find(topic: string): Route {
-    const guess = this.#guess
-    return guess !== undefined && topic === guess.topic ? guess.route : this.#look(topic)
+    return this.#round.next(topic) ?? this.#look(topic)
   }
 
   #look(topic: string): Route {
-    const route = this.#known?.get(topic) ?? this.#search(topic)
-    // Seldom, because topics that differ only in the end take long to compare.
-    this.#looks = (this.#looks + 1) % LOOKS
-    this.#guess = this.#looks === 0 ? { topic, route } : undefined
+    const route = this.#known?.get(topic)
+    if (route === undefined) return this.#search(topic)
+    if (topic.length <= MAX_LENGTH) this.#round.learn(topic, route)
     return route
   }
 
@@ -83,7 +77,7 @@ export class Router {
 
   /** A literal filter concerns its own topic only. */
   #forget(filter: string): void {
-    this.#guess = undefined
+    this.#round.clear()
     if (isWildcard(filter, this.#dialect)) this.#routes.clear()
     else this.#routes.delete(filter)
     this.#choose()

@@ -18,6 +18,7 @@ const layers: readonly (readonly string[])[] = [
     'time/timed.ts',
     'topic/cache.ts',
     'topic/dialect.ts',
+    'topic/round.ts',
     'topic/sieve.ts',
     'topic/targets.ts',
   ],

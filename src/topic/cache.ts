@@ -13,7 +13,7 @@
 const CAPACITY = 16_384
 
 /** Longer topics are not worth the memory: two full generations of them hold 16 MB at most. */
-const MAX_LENGTH = 256
+export const MAX_LENGTH: number = 256
 
 /** Topics that the door knows; few, so that they stay near the processor. */
 const KNOWN = 4096
