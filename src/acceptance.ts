@@ -18,7 +18,7 @@ import type { Hub } from './hub.ts'
 import type { Waiter } from './line.ts'
 import { checkPublish, type PublishOptions } from './options.ts'
 import { done, handled, refusal } from './promises.ts'
-import type { Route } from './router.ts'
+import type { Route, Router } from './router.ts'
 
 /** Whom an event is for. */
 type Takers = Pick<Route, 'queues' | 'directs' | 'fan'>
@@ -34,9 +34,10 @@ export class Acceptance {
   /** Why nothing is accepted any more. */
   closed: BusbarError | undefined
   readonly #hub: Hub
+  readonly #dispatcher: Hub['dispatcher']
   readonly #store: Isolator['store']
-  /** Whether an event without options is nothing but its topic and its data, and is accepted without anybody watching. */
-  #isPlain: boolean
+  /** While an event without options is nothing but its topic and its data, and is accepted without anybody watching. */
+  #router: Router | undefined
   #serial = 0
   /** Of the latest event; shared by those of the same millisecond. */
   #stamp: Stamp
@@ -45,15 +46,16 @@ export class Acceptance {
 
   constructor(hub: Hub, origin: Origin, store: Isolator['store']) {
     this.#hub = hub
+    this.#dispatcher = hub.dispatcher
     this.#stamp = { origin, wall: Number.NaN, now: 0, text: undefined }
     this.#store = store
-    this.#isPlain = hub.history === undefined && !hub.observed && store === undefined
+    this.#router = hub.history === undefined && !hub.observed && store === undefined ? hub.router : undefined
   }
 
   /** Nothing is accepted any more. */
   close(reason: BusbarError): void {
     this.closed = reason
-    this.#isPlain = false
+    this.#router = undefined
   }
 
   /** @throws {BusbarError} `ERR_CLOSED` */
@@ -64,13 +66,14 @@ export class Acceptance {
   /** See `Broker.publish`. Small, so that the engine can inline the whole way to a `qos: 0` handler. */
   publish(topic: string, data: unknown, options: PublishOptions | undefined): Promise<void> {
     try {
-      if (options !== undefined || !this.#isPlain) return this.#publish(topic, data, options)
-      const route = this.#hub.router.find(topic)
+      const router = this.#router
+      if (options !== undefined || router === undefined) return this.#publish(topic, data, options)
+      const route = router.find(topic)
       const { only } = route
       const event = new Envelope(topic, data, undefined, ++this.#serial, this.#now(), only)
       if (only === undefined) return this.#offer(event, route)
       this.published++
-      this.#hub.dispatcher.call(event, only)
+      this.#dispatcher.call(event, only)
       return done
     } catch (error) {
       return refusal(this.#count(error, topic))
@@ -85,7 +88,7 @@ export class Acceptance {
     for (let i = 0; i < queues.length; i++) if (queues[i]?.isFull) return this.#admit(event, signal)
     this.published++
     for (let i = 0; i < queues.length; i++) queues[i]?.offer(event, false)
-    if (directs.length > 0) this.#hub.dispatcher.fanOut(event, directs, fan)
+    if (directs.length > 0) this.#dispatcher.fanOut(event, directs, fan)
     for (let i = 0; i < queues.length; i++) queues[i]?.wake()
     return done
   }
@@ -145,7 +148,7 @@ export class Acceptance {
       // Who comes from another line joins this one, before those that came later.
       if (queue.nextDeadline > now || (head !== undefined && queue.hasLine)) continue
       // Those in line may take each room that there is; the rest is left to the timer when there was enough for one turn.
-      while (!queue.hasRoom && queue.nextDeadline <= now && !(queue.hasLine && this.#hub.dispatcher.turn.spend()))
+      while (!queue.hasRoom && queue.nextDeadline <= now && !(queue.hasLine && this.#dispatcher.turn.spend()))
         queue.fire(now)
       // Whoever stood in line for that room came before.
       this.#restamp(event)
@@ -190,7 +193,7 @@ export class Acceptance {
     const { expiresAt, dueAt } = event
     if (dueAt > -Infinity) for (const target of directs) target.delay(event)
     // A fan asks nobody whether it has expired.
-    else this.#hub.dispatcher.fanOut(event, directs, expiresAt < Infinity ? undefined : fan)
+    else this.#dispatcher.fanOut(event, directs, expiresAt < Infinity ? undefined : fan)
   }
 
   #wait(event: Envelope, full: MessageQueue, signal: AbortSignal | undefined): Promise<void> {
