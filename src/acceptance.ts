@@ -68,10 +68,10 @@ export class Acceptance {
     try {
       const router = this.#router
       if (options !== undefined || router === undefined) return this.#publish(topic, data, options)
-      const route = router.find(topic)
+      const route = router.next(topic)
       const { only } = route
       const event = new Envelope(topic, data, undefined, ++this.#serial, this.#now(), only)
-      if (only === undefined) return this.#offer(event, route)
+      if (only === undefined) return this.#offer(event, route, undefined)
       this.published++
       this.#dispatcher.call(event, only)
       return done
@@ -81,7 +81,7 @@ export class Acceptance {
   }
 
   /** As `#admit`, when there is nobody to tell. */
-  #offer(event: Envelope, route: Route, signal?: AbortSignal): Promise<void> {
+  #offer(event: Envelope, route: Route, signal: AbortSignal | undefined): Promise<void> {
     const { queues, directs, fan, isSelective } = route
     // For who has no queue there is more to look at, when it is not a plain event.
     if (isSelective || (directs.length > 0 && event.extras !== undefined)) return this.#admit(event, signal)
@@ -101,7 +101,9 @@ export class Acceptance {
     const stored = this.#store === undefined ? data : this.#store(data)
     const event = new Envelope(topic, stored, extras, ++this.#serial, this.#now(extras))
     const signal = checked?.signal
-    return this.#isPlain ? this.#offer(event, this.#hub.router.find(topic), signal) : this.#admit(event, signal)
+    return this.#router === undefined
+      ? this.#admit(event, signal)
+      : this.#offer(event, this.#router.find(topic), signal)
   }
 
   /** Accepts the event, or lets it wait for room. */

@@ -44,12 +44,18 @@ export class Router {
 
   /** @throws {BusbarError} `ERR_TOPIC_INVALID` */
   find(topic: string): Route {
-    return this.#round.next(topic) ?? this.#look(topic)
+    return this.#known?.get(topic) ?? this.#recall(topic) ?? this.#match(topic)
   }
 
-  #look(topic: string): Route {
-    const route = this.#known?.get(topic)
-    if (route === undefined) return this.#search(topic)
+  /** As `find`, called once for each event: topics may come in turn. */
+  next(topic: string): Route {
+    return this.#round.next(topic) ?? this.#follow(topic)
+  }
+
+  /** A topic that was never there before does not come in turn. */
+  #follow(topic: string): Route {
+    const route = this.#known?.get(topic) ?? this.#recall(topic)
+    if (route === undefined) return this.#match(topic)
     if (topic.length <= MAX_LENGTH) this.#round.learn(topic, route)
     return route
   }
@@ -64,13 +70,16 @@ export class Router {
     if (this.#matcher.remove(target)) this.#forget(target.filter)
   }
 
-  #search(topic: string): Route {
-    let route = this.#routes.front && this.#routes.get(topic)
-    if (route === undefined) {
-      const targets = this.#matcher.match(topic)
-      route = targets.length > 1 ? routeTo(targets, this.#dialect) : (targets[0] ?? nowhere)
-      this.#routes.set(topic, route, this.#matcher.topicHash)
-    }
+  #recall(topic: string): Route | undefined {
+    const route = this.#routes.front && this.#routes.get(topic)
+    if (route !== undefined) this.#choose()
+    return route
+  }
+
+  #match(topic: string): Route {
+    const targets = this.#matcher.match(topic)
+    const route = targets.length > 1 ? routeTo(targets, this.#dialect) : (targets[0] ?? nowhere)
+    this.#routes.set(topic, route, this.#matcher.topicHash)
     this.#choose()
     return route
   }
