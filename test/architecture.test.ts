@@ -89,6 +89,7 @@ const layers: readonly (readonly string[])[] = [
     'dapr/pubsub.ts',
     'dapr/received.ts',
     'dapr/routing.ts',
+    'dapr/shared-turn.ts',
     'dapr/timed-channel.ts',
     'dapr/verdict.ts',
   ],

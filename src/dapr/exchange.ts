@@ -8,9 +8,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { Bytes } from '../http/bytes.ts'
-import { done, handled, isThenable } from '../promises.ts'
+import { handled, isThenable } from '../promises.ts'
 import { type GuardSettings, guardRequest, originForm, type RequestHead, refusal } from './guard.ts'
 import { allOf, Departure, ReceivedRequest } from './received.ts'
+import type { SharedTurn } from './shared-turn.ts'
 import type { ApiRequest, ApiResponse } from './wire.ts'
 
 /** What the exchanges of a server share. */
@@ -26,8 +27,8 @@ export interface ExchangeHost {
   readonly isFull: boolean
   handle(request: ApiRequest): ApiResponse | Promise<ApiResponse>
   onError(error: unknown): void
-  /** Has `send` called soon, together with that of other exchanges. */
-  sendSoon(exchange: Exchange): void
+  /** When requests are looked at and answers go out. */
+  readonly turn: SharedTurn
   /** Asks to keep so many more bytes. */
   hold(size: number): boolean
   release(size: number): void
@@ -127,8 +128,7 @@ export class Exchange implements RequestHead {
 
   begin(): void {
     this.#response.on('close', () => this.close())
-    // Called when all is parsed that came with the head.
-    void done.then(() => this.#receive())
+    this.#host.turn.receiveSoon(this)
     const refused = guardRequest(this, this.#host.guard)
     if (refused !== undefined) this.#finish(refused)
     else if (this.#host.isFull) this.#finish(BUSY)
@@ -149,7 +149,9 @@ export class Exchange implements RequestHead {
   }
 
   /** Most requests come in one piece. To read that is a third of what it takes to listen for more. */
-  #receive(): void {
+  receive(): void {
+    // Whoever has gone by now is not waited for, and what it sent cannot be read any more.
+    if (this.#isClosed) return
     if (this.isReceived) {
       const body: Uint8Array | null = this.#request.read()
       if (body !== null) this.#onData(body)
@@ -163,14 +165,20 @@ export class Exchange implements RequestHead {
   #onData(chunk: Uint8Array): void {
     if (this.#body === undefined) this.#ignore(chunk)
     else if (!this.#host.hold(chunk.length)) {
-      this.#letGo()
+      this.#giveUp()
       this.#finish(BUSY)
     } else {
       this.#heldSize += chunk.length
       if (this.#body.add(chunk)) return
-      this.#letGo()
+      this.#giveUp()
       this.#handle(NONE, true)
     }
+  }
+
+  /** The body is too much, however much of it is here. Its client has to begin anew. */
+  #giveUp(): void {
+    this.#letGo()
+    this.#response.shouldKeepAlive = false
   }
 
   #ignore(chunk: Uint8Array): void {
@@ -216,7 +224,7 @@ export class Exchange implements RequestHead {
   /** Who is in the middle of sending is answered at once, to be told that there is no need. */
   #finish(answer: ApiResponse): void {
     this.#answer = answer
-    if (this.isReceived) this.#host.sendSoon(this)
+    if (this.isReceived) this.#host.turn.sendSoon(this)
     else this.send()
   }
 
