@@ -4,7 +4,7 @@
  * of them comes back; from then on each has to be compared with the one whose
  * turn it is, and not looked up, which is a walk through memory when they are many.
  *
- *     a b c a b c a ──▶ [ a b c ] ──▶ b? c? a? b? …
+ *     a b c a b c a  ->  [ a b c ]  ->  b? c? a? b? ...
  *
  * A topic out of turn changes nothing, but when there were too many of them, or
  * the first one did not come back, there is a rest before the next try, so that
