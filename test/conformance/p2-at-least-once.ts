@@ -204,6 +204,41 @@ export function atLeastOnce(create: Create): void {
       })
     }
 
+    for (const [called, settle] of Object.entries({
+      ack: (message: Message) => message.ack(),
+      nack: (message: Message) => message.nack(),
+      drop: (message: Message) => message.drop(),
+      extend: (message: Message) => message.extend(1000),
+    })) {
+      it(`ignores ${called}() of a message whose handler has returned`, async ({ broker, clock, subscribe }) => {
+        const kept: Message[] = []
+        const subscription = subscribe('a', (message) => void kept.push(message))
+        for (let i = 0; i < 3; i++) void broker.publish('a', i)
+        await broker.settled()
+        assert.deepEqual(kept.map(settle), [false, false, false])
+        await clock.runAll()
+        assertStats(subscription.stats(), { acked: 3, delivered: 3 })
+        assert.equal(kept[0]?.deliveryCount, 1)
+      })
+    }
+
+    it('settles once what a handler settles before it returns, sync and async in turn', async (bench) => {
+      const { broker, clock, subscribe } = bench
+      const settled: boolean[] = []
+      const subscription = subscribe('a', (message) => {
+        const { data, redelivered } = message
+        if (data === 'ack' || redelivered) settled.push(message.ack())
+        if (data === 'nack' && !redelivered) settled.push(message.nack({ delayMs: 1 }))
+        if (data === 'extend') settled.push(message.extend(60_000))
+        return data === 'later' ? Promise.resolve() : undefined
+      })
+      for (const data of ['plain', 'ack', 'later', 'extend', 'later', 'nack', 'plain']) void broker.publish('a', data)
+      await broker.settled()
+      await clock.runAll()
+      assert.deepEqual(settled, [true, true, true, true])
+      assertStats(subscription.stats(), { acked: 7, delivered: 8, redelivered: 1 })
+    })
+
     it('never delivers again after the ttl', async ({ broker, clock, subscribe }) => {
       const seen = recorder(() => 'nack')
       const subscription = subscribe('a', seen.handler, { backoff: [4], maxDeliveries: Infinity })
