@@ -128,9 +128,7 @@ export class Exchange implements RequestHead {
 
   begin(): void {
     this.#response.on('close', () => this.close())
-    // A body in chunks may be thousands of them: they are put together as they come.
-    if (this.header('transfer-encoding') !== undefined) this.receive()
-    else this.#host.turn.receiveSoon(this)
+    this.#host.turn.receiveSoon(this)
     const refused = guardRequest(this, this.#host.guard)
     if (refused !== undefined) this.#finish(refused)
     else if (this.#host.isFull) this.#finish(BUSY)
