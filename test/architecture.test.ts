@@ -89,7 +89,6 @@ const layers: readonly (readonly string[])[] = [
     'dapr/pubsub.ts',
     'dapr/received.ts',
     'dapr/routing.ts',
-    'dapr/shared-turn.ts',
     'dapr/timed-channel.ts',
     'dapr/verdict.ts',
   ],

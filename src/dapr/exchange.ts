@@ -8,10 +8,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { Bytes } from '../http/bytes.ts'
-import { handled, isThenable } from '../promises.ts'
+import { done, handled, isThenable } from '../promises.ts'
 import { type GuardSettings, guardRequest, originForm, type RequestHead, refusal } from './guard.ts'
 import { allOf, Departure, ReceivedRequest } from './received.ts'
-import type { SharedTurn } from './shared-turn.ts'
 import type { ApiRequest, ApiResponse } from './wire.ts'
 
 /** What the exchanges of a server share. */
@@ -27,8 +26,8 @@ export interface ExchangeHost {
   readonly isFull: boolean
   handle(request: ApiRequest): ApiResponse | Promise<ApiResponse>
   onError(error: unknown): void
-  /** When requests are looked at and answers go out. */
-  readonly turn: SharedTurn
+  /** Has `send` called soon, together with that of other exchanges. */
+  sendSoon(exchange: Exchange): void
   /** Asks to keep so many more bytes. */
   hold(size: number): boolean
   release(size: number): void
@@ -128,7 +127,8 @@ export class Exchange implements RequestHead {
 
   begin(): void {
     this.#response.on('close', () => this.close())
-    this.#host.turn.receiveSoon(this)
+    // Called when all is parsed that came with the head.
+    void done.then(() => this.#receive())
     const refused = guardRequest(this, this.#host.guard)
     if (refused !== undefined) this.#finish(refused)
     else if (this.#host.isFull) this.#finish(BUSY)
@@ -149,9 +149,7 @@ export class Exchange implements RequestHead {
   }
 
   /** Most requests come in one piece. To read that is a third of what it takes to listen for more. */
-  receive(): void {
-    // Whoever has gone by now is not waited for, and what it sent cannot be read any more.
-    if (this.#isClosed) return
+  #receive(): void {
     if (this.isReceived) {
       const body: Uint8Array | null = this.#request.read()
       if (body !== null) this.#onData(body)
@@ -165,20 +163,14 @@ export class Exchange implements RequestHead {
   #onData(chunk: Uint8Array): void {
     if (this.#body === undefined) this.#ignore(chunk)
     else if (!this.#host.hold(chunk.length)) {
-      this.#giveUp()
+      this.#letGo()
       this.#finish(BUSY)
     } else {
       this.#heldSize += chunk.length
       if (this.#body.add(chunk)) return
-      this.#giveUp()
+      this.#letGo()
       this.#handle(NONE, true)
     }
-  }
-
-  /** The body is too much, however much of it is here. Its client has to begin anew. */
-  #giveUp(): void {
-    this.#letGo()
-    this.#response.shouldKeepAlive = false
   }
 
   #ignore(chunk: Uint8Array): void {
@@ -224,7 +216,7 @@ export class Exchange implements RequestHead {
   /** Who is in the middle of sending is answered at once, to be told that there is no need. */
   #finish(answer: ApiResponse): void {
     this.#answer = answer
-    if (this.isReceived) this.#host.turn.sendSoon(this)
+    if (this.isReceived) this.#host.sendSoon(this)
     else this.send()
   }
 

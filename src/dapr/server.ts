@@ -15,10 +15,9 @@ import type { Duplex } from 'node:stream'
 import { checkOne, refuseOption, TEXT } from '../checks.ts'
 import { quote } from '../errors.ts'
 import { EVERYWHERE, isLoopback } from '../http/host.ts'
-import { type Clock, MAX_TIMER_MS, SystemClock } from '../time/clock.ts'
+import { type Clock, MAX_TIMER_MS, nextTurn, SystemClock } from '../time/clock.ts'
 import { Exchange, type ExchangeHost } from './exchange.ts'
 import { digestOf, type GuardSettings, hostCheck, refusal } from './guard.ts'
-import { SharedTurn } from './shared-turn.ts'
 import type { ApiRequest, ApiResponse } from './wire.ts'
 
 export interface HttpServerOptions {
@@ -79,7 +78,8 @@ export class HttpServer {
    */
   readonly #exchanges = new WeakMap<Duplex, Exchange[]>()
   #exchangeCount = 0
-  readonly #turn = new SharedTurn()
+  /** Those whose answers go out when all that has come in so far has been handled. */
+  #toSend: Exchange[] = []
   /** Bytes of bodies. */
   #heldSize = 0
   #droppedCount = 0
@@ -137,7 +137,7 @@ export class HttpServer {
    * @param graceMs default 5000; `Infinity` to wait as long as it takes
    */
   close(graceMs: number = 5000): Promise<void> {
-    this.#turn.run()
+    this.#send()
     this.#closing ??= this.#close(graceMs)
     return this.#closing
   }
@@ -162,7 +162,7 @@ export class HttpServer {
       },
       handle,
       onError,
-      turn: this.#turn,
+      sendSoon: (exchange) => this.#sendSoon(exchange),
       hold: (bytes) => this.#heldSize + bytes <= maxBodiesSize && ((this.#heldSize += bytes), true),
       release: (bytes) => void (this.#heldSize -= bytes),
       onOver: (exchange) => this.#onOver(exchange),
@@ -240,6 +240,20 @@ export class HttpServer {
     this.#exchanges.set(socket, all)
     socket.on('close', () => [...all].forEach((exchange) => void exchange.close()))
     return all
+  }
+
+  /**
+   * An answer wakes its client, which costs more than making the answer. Those
+   * that go out in a row wake it once, and it reads the others on its way.
+   */
+  #sendSoon(exchange: Exchange): void {
+    if (this.#toSend.push(exchange) === 1) nextTurn(() => this.#send())
+  }
+
+  #send(): void {
+    const exchanges = this.#toSend
+    this.#toSend = []
+    for (const exchange of exchanges) exchange.send()
   }
 
   /** Broken HTTP, or too slow. It concerns the request that is still coming in, or what came after the last one. */
