@@ -24,7 +24,9 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return mayHave && typeof (value as Partial<PromiseLike<unknown>>).then === 'function'
 }
 
-const { then } = Promise.prototype
+/** A program may put others in their place. */
+const Platform = Promise
+const { then } = Platform.prototype
 
 /**
  * Calls one of both, once and later, whatever kind of promise it is: those of
@@ -38,7 +40,7 @@ export function whenSettled(
   fulfilled: (value: unknown) => void,
   rejected: (error: unknown) => void,
 ): void {
-  then.call(promise instanceof Promise ? promise : Promise.resolve(promise), fulfilled, rejected)
+  then.call(promise instanceof Platform ? promise : Platform.resolve(promise), fulfilled, rejected)
 }
 
 function nothing(): void {}

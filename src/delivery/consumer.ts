@@ -81,8 +81,8 @@ export abstract class Consumer implements Intake, Settler {
     const { queue } = this
     const leavesOthers = this.#leave()
     if (!leavesOthers) queue.close()
-    // What is settled finishes here; the others are the group's again.
-    this.#stop(reason, ({ state }) => leavesOthers && state === 'inFlight')
+    // What is settled finishes here, if it is waited for; the others are the group's again.
+    this.#stop(reason, ({ state }) => abandons || (leavesOthers && state === 'inFlight'))
     if (!leavesOthers && abandons) queue.abandon(reason)
     this.host.moved(queue)
   }

@@ -277,6 +277,7 @@ export class Direct implements Intake, Recipient {
     // Calls under way, but for the latest, are known to their promises alone.
     if (this.#call === undefined || this.#call.message !== undefined) this.#call = this.#makeCall()
     const call = this.#call
+    // It may throw, and then the call is not under way.
     whenSettled(result, call.fulfilled, call.rejected)
     call.message = message
     this.#host.workload.busy++

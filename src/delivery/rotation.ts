@@ -7,7 +7,9 @@ import type { Taker } from './rules.ts'
 import type { Turn } from './turn.ts'
 
 export class Rotation {
-  readonly #consumers: Taker[] = []
+  #consumers: Taker[] = []
+  /** Those that have left, and are not over with what they had in hand. */
+  #leavers: Taker[] = []
   /** Whose turn it is. */
   #turn = 0
 
@@ -17,7 +19,7 @@ export class Rotation {
 
   /** Whether somebody has something in hand. */
   get isRunning(): boolean {
-    return this.#consumers.some(({ running }) => running.length > 0)
+    return this.all().some(isBusy)
   }
 
   add(consumer: Taker): void {
@@ -25,8 +27,8 @@ export class Rotation {
   }
 
   remove(consumer: Taker): void {
-    const index = this.#consumers.indexOf(consumer)
-    if (index >= 0) this.#consumers.splice(index, 1)
+    this.#consumers = this.#consumers.filter((other) => other !== consumer)
+    this.#leavers = [...this.#leavers, consumer].filter(isBusy)
   }
 
   /**
@@ -57,7 +59,12 @@ export class Rotation {
     return undefined
   }
 
+  /** Also those that have left. */
   all(): Taker[] {
-    return [...this.#consumers]
+    return [...this.#consumers, ...this.#leavers]
   }
+}
+
+function isBusy({ running }: Taker): boolean {
+  return running.length > 0
 }

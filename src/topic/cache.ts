@@ -12,7 +12,7 @@
 /** Entries of one generation: a round of 10 000 topics fits into it. */
 const CAPACITY = 16_384
 
-/** Longer topics are not worth the memory: two full generations of them hold 16 MB at most. */
+/** Longer topics are not worth the memory: two full generations of them hold 16 MB at most, and the texts that they were cut from. */
 export const MAX_LENGTH: number = 256
 
 /** Topics that the door knows; few, so that they stay near the processor. */

@@ -323,6 +323,29 @@ export function reentrancy(create: Create): void {
       assertStats(broker.stats(), { cancelled: 2, overdue: 0 })
     })
 
+    for (const leaves of [false, true])
+      it(`does not wait for a member of a group that has acked and still runs when the broker has closed${leaves ? ', also one that has left' : ''}`, async ({
+        broker,
+        clock,
+        subscribe,
+      }) => {
+        const running = deferred()
+        const one = subscribe('a', (message) => (message.ack(), running.promise), { group: 'g' })
+        await broker.publish('a', 1)
+        await turn()
+        const two = subscribe('a', () => {}, { group: 'g' })
+        if (leaves) await one.unsubscribe()
+        const settled = broker.settled()
+        const closing = broker.close({ graceMs: 0 })
+        await clock.advance(0)
+        await closing
+        await settled
+        assertStats(two.stats(), { acked: 1, overdue: 1 })
+        running.resolve(undefined)
+        await turn()
+        assertStats(broker.stats(), { acked: 1, overdue: 0 })
+      })
+
     for (const isEnded of [false, true])
       it(`shows a handler as overdue that has acked and still runs when the broker has closed${isEnded ? ', also one that was unsubscribed' : ''}`, async ({
         broker,
